@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/lab/machine.hpp"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+
+namespace rp::lab {
+
+namespace {
+
+double seconds_of(clockid_t clock) noexcept {
+    timespec at{};
+    clock_gettime(clock, &at);
+    return static_cast<double>(at.tv_sec) + static_cast<double>(at.tv_nsec) * 1e-9;
+}
+
+std::uint64_t field_of(const std::string& text, const std::string& name) {
+    std::istringstream in(text);
+    std::string key;
+    std::uint64_t value = 0;
+    while (in >> key >> value) {
+        if (key == name) {
+            return value;
+        }
+    }
+    return 0;
+}
+
+} // namespace
+
+double process_cpu_seconds() noexcept {
+    return seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+double thread_cpu_seconds() noexcept {
+    return seconds_of(CLOCK_THREAD_CPUTIME_ID);
+}
+
+std::vector<unsigned> usable_cpus() {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    std::vector<unsigned> cpus;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) {
+        for (unsigned cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+            if (CPU_ISSET(cpu, &set)) {
+                cpus.push_back(cpu);
+            }
+        }
+    }
+    if (cpus.empty()) {
+        cpus.push_back(0);
+    }
+    return cpus;
+}
+
+cpu_split split_cpus(const std::vector<unsigned>& usable) {
+    cpu_split split;
+    split.all = usable;
+    split.workers = usable;
+    split.generator = usable;
+    if (usable.size() >= 2) {
+        split.workers.pop_back();
+        split.generator = {usable.back()};
+    }
+    return split;
+}
+
+confined::confined(const std::vector<unsigned>& cpus) noexcept {
+    CPU_ZERO(&before_);
+    if (sched_getaffinity(0, sizeof before_, &before_) != 0) {
+        return;
+    }
+    cpu_set_t wanted;
+    CPU_ZERO(&wanted);
+    for (const unsigned cpu : cpus) {
+        CPU_SET(cpu, &wanted);
+    }
+    succeeded_ = sched_setaffinity(0, sizeof wanted, &wanted) == 0;
+}
+
+confined::~confined() {
+    if (succeeded_) {
+        sched_setaffinity(0, sizeof before_, &before_);
+    }
+}
+
+std::string read_text(const std::string& path) {
+    std::ifstream in(path);
+    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+std::string cgroup_file(const std::string& name) {
+    std::istringstream lines(read_text("/proc/self/cgroup"));
+    std::string line;
+    while (std::getline(lines, line)) {
+        const auto first = line.find(':');
+        const auto second = line.find(':', first + 1);
+        if (first == std::string::npos || second == std::string::npos) {
+            continue;
+        }
+        const std::string controllers = line.substr(first + 1, second - first - 1);
+        const std::string path = line.substr(second + 1);
+        std::string root;
+        if (controllers.empty()) {
+            root = "/sys/fs/cgroup";
+        } else if (("," + controllers + ",").find(",cpu,") != std::string::npos) {
+            root = "/sys/fs/cgroup/cpu";
+        } else {
+            continue;
+        }
+        // Inside a container the path may be the host's; then the root of the mount is our group.
+        for (const std::string& directory : {root + path, root}) {
+            const std::string candidate = directory + "/" + name;
+            if (access(candidate.c_str(), R_OK) == 0) {
+                return candidate;
+            }
+        }
+    }
+    return {};
+}
+
+disturbance read_disturbance() {
+    disturbance now;
+    if (const std::string path = cgroup_file("cpu.stat"); !path.empty()) {
+        now.throttled = field_of(read_text(path), "nr_throttled");
+    }
+    std::istringstream cpu(read_text("/proc/stat"));
+    std::string label;
+    std::uint64_t user = 0, nice = 0, system = 0, idle = 0, wait = 0, irq = 0, soft = 0, steal = 0;
+    if (cpu >> label >> user >> nice >> system >> idle >> wait >> irq >> soft >> steal) {
+        now.steal_seconds = static_cast<double>(steal) / static_cast<double>(sysconf(_SC_CLK_TCK));
+    }
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    now.involuntary = static_cast<std::uint64_t>(usage.ru_nivcsw);
+    return now;
+}
+
+unsigned thread_count() {
+    std::error_code error;
+    unsigned count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/task", error)) {
+        count += entry.exists() ? 1 : 0;
+    }
+    return count;
+}
+
+void settle(unsigned threads) {
+    const std::uint64_t deadline = now_ns() + 300'000'000;
+    while (thread_count() > threads && now_ns() < deadline) {
+        const timespec pause{0, 500'000};
+        nanosleep(&pause, nullptr);
+    }
+}
+
+} // namespace rp::lab

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// ringpool: runs experiments over the thread pool and writes results that can be cited.
+#include "bench/lab/environment.hpp"
+#include "bench/lab/machine.hpp"
+#include "bench/lab/runner.hpp"
+#include "bench/lab/workloads/echo_client.hpp"
+
+#include <fmt/format.h>
+#include <ringpool/ringpool.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+namespace {
+
+namespace lab = rp::lab;
+
+struct arguments {
+    std::string file;
+    std::string out;
+    std::string filter;
+    std::uint64_t seed = 0;
+    bool quick = false;
+    bool force = false;
+};
+
+constexpr const char* run_footer =
+    "The manifest says what is measured; bench/lab/experiments/first-look.toml is an example.\n"
+    "DIR then holds results.json (everything: plan, seeds, environment, histograms),\n"
+    "summary.csv (one row per cell, repetition and metric) and report.html (open it in a\n"
+    "browser; it needs no network). They are rewritten after each round, so an interrupted run\n"
+    "keeps what it has measured.\n"
+    "Exit codes: 0 done, 1 could not measure or write, 2 bad manifest or arguments,\n"
+    "130 interrupted.";
+
+std::optional<std::string> read_file(const std::string& path) {
+    std::error_code error;
+    if (std::filesystem::is_directory(path, error)) {
+        fmt::print(stderr, "ringpool: {} is a directory, not a manifest\n", path);
+        return std::nullopt;
+    }
+    std::ifstream in(path, std::ios::binary);
+    if (!in) {
+        fmt::print(stderr, "ringpool: cannot read {}: {}\n", path, std::strerror(errno));
+        return std::nullopt;
+    }
+    std::ostringstream text;
+    text << in.rdbuf();
+    return text.str();
+}
+
+int run(const arguments& given, bool seed_given, const std::vector<std::string>& command) {
+    const auto text = read_file(given.file);
+    if (!text) {
+        return lab::exit_usage;
+    }
+    const std::vector<std::string> policies = lab::policy_names();
+    lab::manifest_result parsed = lab::parse_manifest(*text, given.file, policies, given.quick);
+    if (!parsed.problems.empty()) {
+        for (const std::string& problem : parsed.problems) {
+            fmt::print(stderr, "{}\n", problem);
+        }
+        return lab::exit_usage;
+    }
+    lab::run_options options;
+    options.wanted = std::move(parsed.value);
+    if (seed_given) {
+        options.wanted.seed = given.seed;
+    }
+    options.filter = given.filter;
+    options.force = given.force;
+    options.command = command;
+    options.directory = given.out.empty()
+                            ? fmt::format("results/{}-{}", options.wanted.name, lab::utc_stamp())
+                            : given.out;
+    return lab::run_experiment(options);
+}
+
+void print_environment() {
+    fmt::print("{}\n", lab::capture_environment(2));
+}
+
+void print_policies() {
+    for (const std::string& name : lab::policy_names()) {
+        fmt::print("{}\n", name);
+    }
+}
+
+int command_line(int argc, char** argv) {
+    CLI::App app{"Experiments over the ringpool thread pool."};
+    app.set_version_flag("--version", std::string("ringpool ") + rp_version());
+    app.require_subcommand(1);
+    arguments given;
+
+    CLI::App* const run_command = app.add_subcommand("run", "Measure what a manifest describes");
+    run_command->add_option("FILE", given.file, "The manifest (TOML)")->required();
+    run_command->add_option(
+        "--out", given.out, "Directory for the results (default results/NAME-UTC-STAMP)");
+    run_command->add_flag(
+        "--quick", given.quick, "The manifest's [quick] values: coarser, in about a minute");
+    CLI::Option* const seed =
+        run_command->add_option("--seed", given.seed, "Instead of the manifest's seed");
+    run_command->add_option("--filter", given.filter, "Only cells whose name contains this text");
+    run_command->add_flag(
+        "--force", given.force, "Replace results in DIR; run although over the manifest's budget");
+    run_command->footer(run_footer);
+
+    CLI::App* const environment =
+        app.add_subcommand("env", "Print the environment that is stored with results");
+    CLI::App* const policy = app.add_subcommand("policy", "Scheduling policies");
+    policy->require_subcommand(1);
+    policy->add_subcommand("list", "Print the names of the policies in this build");
+
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? lab::exit_fine : lab::exit_usage;
+    }
+    if (*environment) {
+        print_environment();
+    } else if (*policy) {
+        print_policies();
+    } else {
+        return run(given, seed->count() != 0, {argv, argv + argc});
+    }
+    return lab::exit_fine;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    if (argc > 1 && std::strcmp(argv[1], "echo-client") == 0) {
+        return lab::echo_client_main(argc, argv);
+    }
+    return command_line(argc, argv);
+}

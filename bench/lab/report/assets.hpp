@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The parts of report.html, embedded at build time by report/embed.py.
+
+namespace rp::lab {
+
+extern const char* const report_page;
+extern const char* const report_style;
+extern const char* const report_script;
+
+} // namespace rp::lab

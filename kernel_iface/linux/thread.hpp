@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <sys/types.h>
+
+#include <cstddef>
+
+namespace rp::kernel {
+
+struct thread_options {
+    size_t stack_bytes = 0; ///< 0: the process default; otherwise clamped up to PTHREAD_STACK_MIN
+    const char* name = nullptr; ///< at most 15 bytes are kept
+    int keep_signal = 0;        ///< the one signal left unblocked (0: all are blocked)
+};
+
+/// Starts a detached thread with all signals blocked but one (and but those a thread raises by its
+/// own fault: SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS). Returns 0 or -errno.
+int start_thread(const thread_options& options, void (*entry)(void*), void* argument) noexcept;
+pid_t thread_id() noexcept; ///< gettid, cached per thread
+size_t default_stack_bytes() noexcept;
+/// Sends `signal` to one thread of this process. Returns 0 or -errno (-ESRCH: it has exited).
+int signal_thread(pid_t tid, int signal) noexcept;
+/// State letter of a thread of this process from /proc (R, S, D, ...); 0 when it cannot be read.
+char thread_state(pid_t tid) noexcept;
+/// Runs `hook(argument)` once when the calling thread exits, the last registered first, after its
+/// C++ thread_locals are gone. Returns 0 or -errno.
+int at_thread_exit(void (*hook)(void*), void* argument) noexcept;
+
+} // namespace rp::kernel

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+// The state of a file object: binding, its list of operations, its end.
+#include "kernel_iface/nt/file.hpp"
+
+#include "kernel_iface/linux/futex.hpp"
+#include "kernel_iface/linux/thread_source.hpp"
+
+#include <array>
+#include <cerrno>
+#include <mutex>
+
+namespace rp::nt {
+namespace {
+
+using sink_provider = kernel::io_sink& (*)() noexcept;
+constinit std::atomic<sink_provider> default_sink_provider{nullptr};
+
+kernel::io_sink& default_sink() noexcept {
+    // mo: acquire, pairs file.default_sink (set_default_sink).
+    const sink_provider provider = default_sink_provider.load(std::memory_order_acquire);
+    return provider != nullptr ? provider() : kernel::thread_source();
+}
+
+} // namespace
+
+void set_default_sink(kernel::io_sink& (*provider)() noexcept) noexcept {
+    // mo: release, pairs file.default_sink (default_sink).
+    default_sink_provider.store(provider, std::memory_order_release);
+}
+
+DWORD bind_completion_target(HANDLE file,
+                             completion_target& target,
+                             kernel::io_sink& sink) noexcept {
+    ntstatus code;
+    const auto found = reference<file_object>(file, code);
+    return found ? found->bind(target, sink) : win32_of_status(code);
+}
+
+void publish_result(OVERLAPPED& overlapped, ntstatus code, uint64_t bytes) noexcept {
+    overlapped.InternalHigh = bytes;
+    // mo: release, pairs overlapped.internal (overlapped_status). From here on the OVERLAPPED may be
+    // gone at any moment, unless code is pending.
+    __atomic_store_n(&overlapped.Internal, static_cast<ULONG_PTR>(code), __ATOMIC_RELEASE);
+}
+
+// --- lifetime --------------------------------------------------------------------------------------
+
+bool file_object::begin_use() noexcept {
+    // mo: relaxed, the CAS decides.
+    uint32_t seen = users_.load(std::memory_order_relaxed);
+    do {
+        if (seen == 0) {
+            return false;
+        }
+        // mo: relaxed, a user only keeps the descriptor; what it reads is constant.
+    } while (!users_.compare_exchange_weak(seen, seen + 1, std::memory_order_relaxed));
+    return true;
+}
+
+void file_object::end_use() noexcept {
+    // mo: acq_rel, pairs file.users (every other end_use): all use of the descriptor is over.
+    if (users_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+        shut_down();
+    }
+}
+
+void file_object::shut_down() noexcept {
+    // The claim goes first: while the descriptor is open its inode number cannot be used again.
+    if (shares().release(about.identity, about.claim, about.deletes_on_close)) {
+        unlink_descriptor(about.fd, about.identity);
+    }
+    if (about.owns_fd) {
+        close_descriptor(about.fd);
+    }
+    // mo: acquire, pairs file.target (bind).
+    if (completion_target* bound = target_.load(std::memory_order_acquire); bound != nullptr) {
+        bound->file_closed();
+    }
+}
+
+// A handle is closed like on Windows: what is in flight is asked to end, and ends by itself
+// (R-IO-22). An operation that is being issued meanwhile either is in the list when we cancel, or
+// finds is_closing_.
+void file_object::last_handle_closed() noexcept {
+    {
+        const std::lock_guard guard(lock_);
+        is_closing_ = true;
+    }
+    cancel(nullptr, 0);
+    end_use();
+}
+
+void file_object::destroy() noexcept { destroy_object(this); }
+
+// --- binding ---------------------------------------------------------------------------------------
+
+DWORD file_object::bind(completion_target& target, kernel::io_sink& sink) noexcept {
+    if (!about.is_overlapped) {
+        return ERROR_INVALID_PARAMETER;
+    }
+    const std::lock_guard guard(lock_);
+    if (is_closing_) {
+        return ERROR_INVALID_HANDLE;
+    }
+    // mo: relaxed, written under the lock only.
+    if (target_.load(std::memory_order_relaxed) != nullptr) {
+        return ERROR_INVALID_PARAMETER;
+    }
+    sink_ = &sink;
+    // mo: release, pairs file.target (target, shut_down).
+    target_.store(&target, std::memory_order_release);
+    return ERROR_SUCCESS;
+}
+
+completion_target* file_object::target(kernel::io_sink*& sink) noexcept {
+    // mo: acquire, pairs file.target (bind).
+    completion_target* bound = target_.load(std::memory_order_acquire);
+    sink = bound != nullptr ? sink_ : &default_sink();
+    return bound;
+}
+
+void file_object::add_notification_modes(uint8_t flags) noexcept {
+    // mo: relaxed, bits are only ever added and an operation in flight may see either.
+    modes_.fetch_or(flags, std::memory_order_relaxed);
+}
+
+// --- operations ------------------------------------------------------------------------------------
+
+bool file_object::enlist(io_operation& op) noexcept {
+    const std::lock_guard guard(lock_);
+    if (is_closing_) {
+        return false;
+    }
+    is_signaled_ = false;
+    op.file_prev = nullptr;
+    op.file_next = in_flight_;
+    if (in_flight_ != nullptr) {
+        in_flight_->file_prev = &op;
+    }
+    in_flight_ = &op;
+    return true;
+}
+
+bool file_object::take_turn(io_operation& op) noexcept {
+    if (!about.is_ordered() || op.transfer_op == kernel::io_op::nop) {
+        return true;
+    }
+    const std::lock_guard guard(lock_);
+    turn_queue& queue = turns_[op.is_write ? 1 : 0];
+    if (op.is_cancel_asked) {
+        return true; // the sink will see the cancel bit; waiting would only delay that
+    }
+    if (!queue.is_taken) {
+        queue.is_taken = true;
+        op.has_turn = true;
+        return true;
+    }
+    op.is_waiting_for_turn = true;
+    op.turn_next = nullptr;
+    (queue.oldest == nullptr ? queue.oldest : queue.newest->turn_next) = &op;
+    queue.newest = &op;
+    return false;
+}
+
+void file_object::leave_turn_queue(io_operation& op) noexcept {
+    turn_queue& queue = turns_[op.is_write ? 1 : 0];
+    io_operation* before = nullptr;
+    for (io_operation* one = queue.oldest; one != &op; one = one->turn_next) {
+        before = one;
+    }
+    (before == nullptr ? queue.oldest : before->turn_next) = op.turn_next;
+    if (queue.newest == &op) {
+        queue.newest = before;
+    }
+    op.is_waiting_for_turn = false;
+}
+
+io_operation* file_object::retire(io_operation& op) noexcept {
+    const std::lock_guard guard(lock_);
+    (op.file_prev == nullptr ? in_flight_ : op.file_prev->file_next) = op.file_next;
+    if (op.file_next != nullptr) {
+        op.file_next->file_prev = op.file_prev;
+    }
+    if (!op.has_turn) {
+        return nullptr;
+    }
+    turn_queue& queue = turns_[op.is_write ? 1 : 0];
+    io_operation* next = queue.oldest;
+    queue.is_taken = next != nullptr;
+    if (next != nullptr) {
+        leave_turn_queue(*next);
+        next->has_turn = true;
+    }
+    return next;
+}
+
+void file_object::announce_end(bool sets_signal) noexcept {
+    // mo: relaxed, see add_notification_modes.
+    const uint8_t modes = modes_.load(std::memory_order_relaxed);
+    if (sets_signal && (modes & FILE_SKIP_SET_EVENT_ON_HANDLE) == 0) {
+        wake_batch batch;
+        const std::lock_guard guard(lock_);
+        is_signaled_ = true;
+        serve_waiters(batch);
+    }
+    // mo: seq_cst, orders our endings_ RMW before the end_waiters_ load (StoreLoad), mirrored in
+    // wait_for_end; pairs file.endings (wait_for_end).
+    endings_.fetch_add(1, std::memory_order_seq_cst);
+    // mo: seq_cst, the load half; pairs file.end_waiters (wait_for_end).
+    if (end_waiters_.load(std::memory_order_seq_cst) != 0) {
+        kernel::futex_wake(endings_, INT32_MAX);
+    }
+}
+
+void file_object::clear_signal() noexcept {
+    const std::lock_guard guard(lock_);
+    is_signaled_ = false;
+}
+
+ntstatus file_object::wait_for_end(LPOVERLAPPED overlapped, int64_t deadline_ns) noexcept {
+    const kernel::blocking_scope announced;
+    // mo: seq_cst, before the endings_ load (StoreLoad); pairs file.end_waiters (announce_end).
+    end_waiters_.fetch_add(1, std::memory_order_seq_cst);
+    ntstatus result = status::success;
+    for (;;) {
+        // mo: seq_cst, the load half; pairs file.endings (announce_end).
+        const uint32_t seen = endings_.load(std::memory_order_seq_cst);
+        if (overlapped_status(*overlapped) != status::pending) {
+            break;
+        }
+        if (kernel::futex_wait(endings_, seen, deadline_ns) == -ETIMEDOUT) {
+            if (overlapped_status(*overlapped) == status::pending) {
+                result = status::timeout;
+            }
+            break;
+        }
+    }
+    // mo: relaxed, a late decrement costs one useless futex_wake.
+    end_waiters_.fetch_sub(1, std::memory_order_relaxed);
+    return result;
+}
+
+bool file_object::cancel(LPOVERLAPPED overlapped, uint32_t issuer) noexcept {
+    struct victim {
+        io_operation* op;
+        bool needs_arming;
+    };
+    std::array<victim, 16> victims;
+    bool was_found = false;
+    bool is_complete = false;
+    while (!is_complete) {
+        size_t count = 0;
+        is_complete = true;
+        {
+            const std::lock_guard guard(lock_);
+            for (io_operation* op = in_flight_; op != nullptr; op = op->file_next) {
+                if ((overlapped != nullptr && op->overlapped != overlapped) ||
+                    (issuer != 0 && op->issuer != issuer)) {
+                    continue;
+                }
+                was_found = true;
+                if (op->is_cancel_asked) {
+                    continue;
+                }
+                if (count == victims.size()) {
+                    is_complete = false;
+                    break;
+                }
+                op->is_cancel_asked = true;
+                op->hold();
+                victims[count++] = {op, op->is_waiting_for_turn};
+                if (op->is_waiting_for_turn) {
+                    leave_turn_queue(*op);
+                }
+            }
+        }
+        for (size_t i = 0; i < count; ++i) {
+            io_operation& op = *victims[i].op;
+            op.sink->cancel(op);
+            if (victims[i].needs_arming) {
+                // Its place carries the cancel bit, so the sink ends it without starting it.
+                op.sink->arm(op);
+            }
+            op.drop();
+        }
+    }
+    return was_found;
+}
+
+} // namespace rp::nt

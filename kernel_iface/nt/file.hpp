@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// File objects: what a file HANDLE names. operation.cpp has the essay on overlapped operations.
+#include "kernel_iface/nt/announced_mutex.hpp"
+#include "kernel_iface/nt/completion_target.hpp"
+#include "kernel_iface/nt/descriptor.hpp"
+#include "kernel_iface/nt/dispatcher.hpp"
+#include "kernel_iface/nt/handle_table.hpp"
+#include "kernel_iface/nt/share_table.hpp"
+#include "kernel_iface/nt/status.hpp"
+
+#include <atomic>
+#include <cstdint>
+
+namespace rp::nt {
+
+/// What does not change while the file is open.
+struct file_description {
+    int fd = -1;
+    file_kind kind = file_kind::regular;
+    bool is_overlapped = false;
+    bool owns_fd = true;
+    bool is_unbuffered = false; ///< O_DIRECT: transfers cannot be continued at odd offsets
+    bool can_read = false;
+    bool can_write = false;
+    bool appends_only = false; ///< FILE_APPEND_DATA without FILE_WRITE_DATA
+    bool deletes_on_close = false;
+    file_identity identity; ///< with `claim`, for the share table
+    share_claim claim;
+
+    /// Transfers on it depend on their order, so there is at most one armed in each direction.
+    /// Datagrams are exempt: each is whole, and the network does not keep their order anyway.
+    [[nodiscard]] bool is_ordered() const noexcept {
+        return kind == file_kind::pipe || kind == file_kind::character || kind == file_kind::socket;
+    }
+};
+
+class file_object final : public waitable {
+public:
+    static constexpr object_kind kind_id = object_kind::file;
+
+    explicit file_object(const file_description& description) noexcept
+        : waitable(kind_id), about(description) {}
+    ~file_object() override = default;
+
+    const file_description about;
+
+    // --- keeping the descriptor open -------------------------------------------------------------
+    // users = 1 while there is a handle + operations in flight + calls in progress. At 0 the
+    // descriptor is closed and the completion target told; the object may live on by references.
+    [[nodiscard]] bool begin_use() noexcept;
+    void end_use() noexcept;
+
+    // --- binding ---------------------------------------------------------------------------------
+    DWORD bind(completion_target& target, kernel::io_sink& sink) noexcept;
+    /// The target and the sink for an operation issued now; target nullptr when not bound.
+    [[nodiscard]] completion_target* target(kernel::io_sink*& sink) noexcept;
+    void add_notification_modes(uint8_t flags) noexcept;
+
+    // --- operations in flight --------------------------------------------------------------------
+    /// Makes `op` cancellable. False: the handle is being closed.
+    [[nodiscard]] bool enlist(io_operation& op) noexcept;
+    /// True: arm it now. False: it was queued behind another and retire() will return it.
+    [[nodiscard]] bool take_turn(io_operation& op) noexcept;
+    /// Ends `op`'s time in the list; returns the operation whose turn it is now, or nullptr.
+    [[nodiscard]] io_operation* retire(io_operation& op) noexcept;
+    /// After OVERLAPPED was written: sets the file's own signal when `sets_signal`, and wakes whoever
+    /// waits for the end of an operation.
+    void announce_end(bool sets_signal) noexcept;
+    void clear_signal() noexcept;
+    /// Asks to cancel the operations with this OVERLAPPED (nullptr: any) issued by this thread (0:
+    /// any). Returns whether there was one.
+    bool cancel(LPOVERLAPPED overlapped, uint32_t issuer) noexcept;
+    /// Sleeps until the operation of `overlapped` has ended. success or timeout.
+    ntstatus wait_for_end(LPOVERLAPPED overlapped, int64_t deadline_ns) noexcept;
+
+    // --- synchronous handles ---------------------------------------------------------------------
+    announced_mutex position_lock;
+    int64_t position = 0; ///< guard: position_lock
+
+    // --- waitable --------------------------------------------------------------------------------
+    [[nodiscard]] bool is_available(const thread_record* /*thread*/) const noexcept override {
+        return is_signaled_;
+    }
+
+    bool consume(thread_record* /*thread*/) noexcept override { return false; }
+    void last_handle_closed() noexcept override;
+
+private:
+    struct turn_queue {
+        bool is_taken = false;
+        io_operation* oldest = nullptr;
+        io_operation* newest = nullptr;
+    };
+
+    void destroy() noexcept override;
+    void shut_down() noexcept;
+    void leave_turn_queue(io_operation& op) noexcept;
+
+    std::atomic<uint32_t> users_{1};
+    std::atomic<completion_target*> target_{nullptr};
+    kernel::io_sink* sink_ = nullptr; // written once, before target_
+    std::atomic<uint8_t> modes_{0};
+    std::atomic<uint32_t> endings_{0}; // operations that have ended; futex word
+    std::atomic<uint32_t> end_waiters_{0};
+
+    // guard: lock_ (of waitable)
+    bool is_signaled_ = false;
+    bool is_closing_ = false;
+    io_operation* in_flight_ = nullptr;
+    turn_queue turns_[2]; // [is_write]
+};
+
+/// OVERLAPPED.Internal, read so that the bytes and the buffer are visible once it is final.
+inline ntstatus overlapped_status(const OVERLAPPED& overlapped) noexcept {
+    // mo: acquire, pairs overlapped.internal (publish_result).
+    return static_cast<ntstatus>(__atomic_load_n(&overlapped.Internal, __ATOMIC_ACQUIRE));
+}
+
+void publish_result(OVERLAPPED& overlapped, ntstatus code, uint64_t bytes) noexcept;
+
+} // namespace rp::nt

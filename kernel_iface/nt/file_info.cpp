@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel_iface/nt/file_info.hpp"
+
+#include "kernel_iface/nt/file.hpp"
+
+#include <mutex>
+
+namespace rp::nt {
+namespace {
+
+/// Keeps the descriptor of a file open for the length of a call.
+class file_in_use {
+public:
+    file_in_use(HANDLE handle, ntstatus& code) noexcept : file_(reference<file_object>(handle, code)) {
+        if (file_ && !file_->begin_use()) {
+            file_ = {};
+            code = status::file_closed;
+        }
+    }
+
+    ~file_in_use() {
+        if (file_) {
+            file_->end_use();
+        }
+    }
+
+    file_in_use(const file_in_use&) = delete;
+    file_in_use& operator=(const file_in_use&) = delete;
+
+    explicit operator bool() const noexcept { return static_cast<bool>(file_); }
+    file_object* operator->() const noexcept { return file_.get(); }
+
+private:
+    ref<file_object> file_;
+};
+
+} // namespace
+
+DWORD move_file_pointer(HANDLE file,
+                        int64_t distance,
+                        DWORD method,
+                        int64_t position_max,
+                        int64_t& position) noexcept {
+    ntstatus code;
+    const file_in_use target(file, code);
+    if (!target) {
+        return win32_of_status(code);
+    }
+    if (target->about.kind != file_kind::regular) {
+        return win32_of_status(status::invalid_device_request);
+    }
+    if (method > FILE_END) {
+        return ERROR_INVALID_PARAMETER;
+    }
+    const std::lock_guard guard(target->position_lock);
+    int64_t base = method == FILE_CURRENT ? target->position : 0;
+    if (method == FILE_END) {
+        descriptor_facts facts;
+        if (const int error = describe_descriptor(target->about.fd, facts); error < 0) {
+            return win32_of_status(status_of_errno(-error, io_domain::file));
+        }
+        base = facts.size_bytes;
+    }
+    int64_t moved = 0;
+    if (__builtin_add_overflow(base, distance, &moved) || moved > position_max) {
+        return ERROR_INVALID_PARAMETER;
+    }
+    if (moved < 0) {
+        return ERROR_NEGATIVE_SEEK;
+    }
+    target->position = moved;
+    position = moved;
+    return ERROR_SUCCESS;
+}
+
+ntstatus file_size(HANDLE file, int64_t& bytes) noexcept {
+    ntstatus code;
+    if (const file_in_use target(file, code); target) {
+        if (target->about.kind != file_kind::regular) {
+            return status::invalid_device_request;
+        }
+        descriptor_facts facts;
+        const int error = describe_descriptor(target->about.fd, facts);
+        code = status_of_errno(-error, io_domain::file);
+        bytes = facts.size_bytes;
+    }
+    return code;
+}
+
+ntstatus file_type(HANDLE file, DWORD& type) noexcept {
+    ntstatus code;
+    type = FILE_TYPE_UNKNOWN;
+    if (const auto target = reference<file_object>(file, code)) {
+        switch (target->about.kind) {
+        case file_kind::regular:
+        case file_kind::directory: type = FILE_TYPE_DISK; break;
+        case file_kind::character: type = FILE_TYPE_CHAR; break;
+        case file_kind::pipe:
+        case file_kind::socket:
+        case file_kind::datagram: type = FILE_TYPE_PIPE; break;
+        }
+    }
+    return code;
+}
+
+ntstatus flush_file(HANDLE file) noexcept {
+    ntstatus code;
+    if (const file_in_use target(file, code); target) {
+        if (!target->about.can_write) {
+            return status::access_denied;
+        }
+        if (target->about.kind != file_kind::regular) {
+            return status::invalid_device_request;
+        }
+        code = status_of_errno(-flush_descriptor(target->about.fd), io_domain::file);
+    }
+    return code;
+}
+
+ntstatus set_notification_modes(HANDLE file, UCHAR flags) noexcept {
+    ntstatus code;
+    if (const auto target = reference<file_object>(file, code)) {
+        constexpr UCHAR known =
+            FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE;
+        if ((flags & ~known) != 0) {
+            return status::invalid_parameter;
+        }
+        target->add_notification_modes(flags);
+    }
+    return code;
+}
+
+} // namespace rp::nt

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel_iface/nt/misuse.hpp"
+
+#include <execinfo.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+
+namespace rp::nt {
+namespace {
+
+constinit std::atomic<misuse_handler> installed_handler{nullptr};
+
+// No stdio streams and no allocation of ours: the heap may be what was damaged.
+[[noreturn]] void die_of_misuse(uint32_t ntstatus,
+                                const char* function,
+                                const void* object,
+                                uintptr_t detail,
+                                const char* explanation) {
+    std::array<char, 1024> text;
+    const int length = std::snprintf(text.data(),
+                                     text.size(),
+                                     "ringpool: misuse of %s: %s\n"
+                                     "  Windows would raise 0x%08X; object %p, detail 0x%llx\n"
+                                     "  rp_set_misuse_handler() can intercept this. Called from:\n",
+                                     function,
+                                     explanation,
+                                     ntstatus,
+                                     object,
+                                     static_cast<unsigned long long>(detail));
+    if (length > 0) {
+        const size_t bytes = static_cast<size_t>(length) < text.size() ? static_cast<size_t>(length)
+                                                                       : text.size() - 1;
+        // The diagnosis is best effort: the abort follows whether or not it could be written.
+        [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), bytes);
+    }
+    std::array<void*, 64> frames;
+    const int depth = ::backtrace(frames.data(), static_cast<int>(frames.size()));
+    ::backtrace_symbols_fd(frames.data(), depth, STDERR_FILENO);
+    std::abort();
+}
+
+} // namespace
+
+misuse_handler set_misuse_handler(misuse_handler handler) noexcept {
+    // mo: acq_rel, pairs misuse.handler (fatal_misuse): what the handler uses was written before.
+    return installed_handler.exchange(handler, std::memory_order_acq_rel);
+}
+
+void fatal_misuse(uint32_t ntstatus,
+                  const char* function,
+                  const void* object,
+                  uintptr_t detail,
+                  const char* explanation) {
+    // mo: acquire, pairs misuse.handler (set_misuse_handler).
+    misuse_handler handler = installed_handler.load(std::memory_order_acquire);
+    if (handler == nullptr) {
+        die_of_misuse(ntstatus, function, object, detail, explanation);
+    }
+    handler(ntstatus, function, object, detail);
+}
+
+} // namespace rp::nt

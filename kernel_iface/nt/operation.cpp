@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: Apache-2.0
+// Overlapped operations: from ReadFile to the packet.
+//
+// Nouns. An *operation* is one overlapped read or write; it is *armed* while a sink has it. Its
+// *transfer* is what the kernel does for it, perhaps in several pieces. It *ends* once.
+//
+// Life of an operation:
+//   issue: made -> enlisted (cancellable) -> OVERLAPPED says pending -> turn taken -> armed
+//   complete(res), on the sink's thread, any number of times: armed again for the rest, or after a
+//     poll when a non-blocking descriptor said EAGAIN, until it is decided
+//   end: retired (no longer cancellable; the next in turn is armed) -> InternalHigh, Internal ->
+//     hEvent or the file's signal -> packet -> descriptor let go
+//
+// An asynchronous call never completes on the spot: it returns pending, and packets always come, with
+// FILE_SKIP_COMPLETION_PORT_ON_SUCCESS too (it suppresses packets of synchronous success only). So
+// there is one path, warnings are never returned synchronously (R-IO-11), and the end of a file is
+// pending + 38 (R-IO-31). After Internal holds a final status the program may free the OVERLAPPED:
+// nothing below that line looks at it.
+//
+// Turns. Streams depend on order (R-SOCK-4), but independent requests on a ring, let alone on several
+// rings, do not keep it, and a long send goes out in pieces. So a stream has at most one transfer
+// armed per direction; the others wait in call order. Cancelling one that waits takes it out of the
+// queue and arms it with the cancel bit set, so that it ends on a thread of the sink: a canceller
+// must not run callbacks.
+//
+// Cancelling races with arming again (io_request.hpp has the protocol of `place`):
+//
+//   arming again                                canceller
+//   1. place is back at 0, or at the bit        1. place |= 1
+//   2. bit set? end with cancelled              2. old 0: the armer will see the bit
+//   3. arm: CAS place 0 -> ring, or -ECANCELED  3. old ring: post to its cancel inbox
+//
+// Rejected:
+// - Trying the transfer on the calling thread first (TRUE at once): saves a ring trip for cached
+//   data, but makes every program that mishandles synchronous success fail here, and reads ahead of
+//   those that wait their turn.
+// - Linked SQEs for order: a short read breaks the chain, and links exist only within one ring.
+// - Completing a cancelled, queued operation in CancelIoEx: its callback could run on that thread.
+//
+// Invariants: an operation is in its file's list from issue to end; has_turn for at most one per
+// direction; one hold belongs to the sink while armed; users of the file count it until its packet
+// was delivered.
+#include "kernel_iface/nt/operation.hpp"
+
+#include "kernel_iface/linux/slab.hpp"
+#include "kernel_iface/linux/thread.hpp"
+#include "kernel_iface/nt/event.hpp"
+#include "kernel_iface/nt/wait.hpp"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <new>
+
+namespace rp::nt {
+namespace {
+
+constinit kernel::slab operations{sizeof(io_operation), alignof(io_operation)};
+
+/// Not a status: the transfer goes on.
+constexpr ntstatus undecided = status::pending;
+
+void destroy_operation(kernel::io_request& request) noexcept {
+    auto& op = static_cast<io_operation&>(request);
+    if (op.signal != nullptr) {
+        op.signal->release();
+    }
+    if (op.file != nullptr) {
+        op.file->release();
+    }
+    op.~io_operation();
+    operations.give(&op);
+}
+
+/// Fills in the request for what is left of the transfer.
+void prepare_transfer(io_operation& op) noexcept {
+    const uint64_t left = op.wanted_bytes - op.bytes;
+    op.op = op.transfer_op;
+    op.flags = op.transfer_flags;
+    op.addr = op.buffer + op.bytes;
+    op.len = static_cast<uint32_t>(std::min<uint64_t>(left, transfer_bytes_max));
+    op.offset = op.start_offset == ~uint64_t{0} ? op.start_offset : op.start_offset + op.bytes;
+}
+
+/// May a completed request be armed again? A cancel that comes later makes the arming fail.
+bool is_wanted(const io_operation& op) noexcept {
+    // mo: relaxed, only the bit matters; the request's fields travel with the inboxes.
+    return (op.place.load(std::memory_order_relaxed) & 1U) == 0;
+}
+
+/// An unbuffered read that stops inside a sector has met the end of the file.
+constexpr uint64_t sector_bytes = 512;
+
+ntstatus read_result(io_operation& op, uint64_t piece) noexcept {
+    const file_description& about = op.file->about;
+    const bool is_all_there = op.bytes >= op.wanted_bytes;
+    switch (about.kind) {
+    case file_kind::regular:
+        if (piece == 0) {
+            return op.bytes == 0 ? status::end_of_file : status::success;
+        }
+        return is_all_there || (about.is_unbuffered && piece % sector_bytes != 0) ? status::success
+                                                                                 : undecided;
+    case file_kind::pipe: return piece == 0 ? status::pipe_broken : status::success;
+    case file_kind::character: return piece == 0 ? status::end_of_file : status::success;
+    case file_kind::datagram:
+        // MSG_TRUNC reports the length of the datagram, not of what fitted (R-SOCK-6).
+        if (op.bytes > op.wanted_bytes) {
+            op.bytes = op.wanted_bytes;
+            return status::buffer_overflow;
+        }
+        return status::success;
+    case file_kind::socket: return status::success; // 0: the peer has shut down (R-SOCK-3)
+    case file_kind::directory: break;
+    }
+    return status::invalid_device_request;
+}
+
+ntstatus write_result(const io_operation& op, uint64_t piece) noexcept {
+    if (op.bytes >= op.wanted_bytes || op.file->about.kind == file_kind::datagram) {
+        return status::success;
+    }
+    // A device that accepts nothing and reports nothing would keep us busy for ever.
+    return piece == 0 ? status::io_device_error : undecided;
+}
+
+io_domain domain_of(const file_description& about) noexcept {
+    switch (about.kind) {
+    case file_kind::socket: return io_domain::socket;
+    case file_kind::datagram: return io_domain::datagram;
+    default: return io_domain::file;
+    }
+}
+
+/// What `res` means for the operation: its final status, or undecided with the request prepared for
+/// the next piece.
+ntstatus decide(io_operation& op, int32_t res) noexcept {
+    const bool was_poll = op.op == kernel::io_op::poll;
+    ntstatus result = undecided;
+    const bool is_pollable = op.file->about.kind != file_kind::regular;
+    if (res == -EAGAIN && !was_poll && is_pollable) {
+        op.op = kernel::io_op::poll;
+        op.flags = op.is_write ? POLLOUT : POLLIN;
+        return is_wanted(op) ? undecided : status::cancelled;
+    }
+    if (res == -EINTR || (was_poll && res >= 0)) {
+        result = undecided;
+    } else if (res < 0) {
+        return status_of_errno(-res, domain_of(op.file->about));
+    } else if (op.transfer_op == kernel::io_op::nop) {
+        return status::success;
+    } else {
+        const auto piece = static_cast<uint64_t>(res);
+        op.bytes += piece;
+        result = op.is_write ? write_result(op, piece) : read_result(op, piece);
+    }
+    if (result != undecided) {
+        return result;
+    }
+    prepare_transfer(op);
+    return is_wanted(op) ? undecided : status::cancelled;
+}
+
+void end_operation(io_operation& op, ntstatus code) noexcept {
+    file_object& file = *op.file;
+    op.status = code;
+    if (io_operation* next = file.retire(op); next != nullptr) {
+        next->sink->arm(*next);
+    }
+    publish_result(*op.overlapped, code, op.bytes);
+    // The OVERLAPPED belongs to the program again.
+    if (op.signal != nullptr) {
+        op.signal->set();
+    }
+    file.announce_end(op.signal == nullptr);
+    if (op.target != nullptr && !op.is_packet_suppressed) {
+        op.hold();
+        op.target->packet(op);
+    }
+    file.end_use();
+}
+
+void complete_operation(kernel::io_request& request, int32_t res) noexcept {
+    auto& op = static_cast<io_operation&>(request);
+    const ntstatus code = decide(op, res);
+    if (code == undecided) {
+        op.hold(); // the sink drops the hold of the arming that just completed
+        op.sink->arm(op);
+        return;
+    }
+    end_operation(op, code);
+}
+
+/// Picks the kernel operation for a transfer of this kind of file.
+void choose_transfer(io_operation& op, const file_description& about, bool is_append) noexcept {
+    const bool is_message = about.kind == file_kind::datagram;
+    if (op.wanted_bytes == 0 && !is_message) {
+        op.transfer_op = kernel::io_op::nop; // R-IO-30
+    } else if (is_message || about.kind == file_kind::socket) {
+        op.transfer_op = op.is_write ? kernel::io_op::send : kernel::io_op::recv;
+        const uint32_t whole = is_message ? 0U : unsigned{MSG_WAITALL};
+        const uint32_t length = is_message ? unsigned{MSG_TRUNC} : 0U;
+        op.transfer_flags = op.is_write ? unsigned{MSG_NOSIGNAL} | whole : length;
+    } else {
+        op.transfer_op = op.is_write ? kernel::io_op::write : kernel::io_op::read;
+        op.transfer_flags = is_append ? unsigned{RWF_APPEND} : 0U;
+    }
+}
+
+ntstatus resolve_event(LPOVERLAPPED overlapped, ref<event_object>& signal) noexcept {
+    const auto value = reinterpret_cast<uintptr_t>(overlapped->hEvent) & ~uintptr_t{1};
+    if (value == 0) {
+        return status::success;
+    }
+    ntstatus code;
+    signal = reference<event_object>(reinterpret_cast<HANDLE>(value), code);
+    return code;
+}
+
+io_operation* make_operation(ref<file_object>& file, const transfer_call& call) noexcept {
+    void* piece = operations.take();
+    if (piece == nullptr) {
+        return nullptr;
+    }
+    auto* op = new (piece) io_operation;
+    const auto event = reinterpret_cast<uintptr_t>(call.overlapped->hEvent);
+    op->complete = complete_operation;
+    op->destroy = destroy_operation;
+    op->fd = file->about.fd;
+    op->overlapped = call.overlapped;
+    op->issuer = static_cast<uint32_t>(kernel::thread_id());
+    op->event = reinterpret_cast<HANDLE>(event & ~uintptr_t{1});
+    op->is_packet_suppressed = (event & 1U) != 0;
+    op->buffer = static_cast<char*>(call.buffer);
+    op->wanted_bytes = call.bytes;
+    op->is_write = call.is_write;
+    op->file = file.detach();
+    return op;
+}
+
+/// `file` is in use; the operation takes over that use.
+ntstatus issue(ref<file_object> file, const transfer_call& call) noexcept {
+    uint64_t offset = ~uint64_t{0};
+    bool is_append = false;
+    ntstatus code = status::success;
+    if (file->about.kind == file_kind::regular) {
+        code = position_of(call, offset, is_append);
+        is_append |= call.is_write && file->about.appends_only;
+    }
+    ref<event_object> signal;
+    if (code == status::success) {
+        code = resolve_event(call.overlapped, signal);
+    }
+    if (code != status::success) {
+        file->end_use();
+        return code;
+    }
+    file_object& keeper = *file;
+    const ref<file_object> kept = file;
+    io_operation* op = make_operation(file, call);
+    if (op == nullptr) {
+        keeper.end_use();
+        return status::no_memory;
+    }
+    op->start_offset = offset;
+    op->signal = signal.detach();
+    choose_transfer(*op, keeper.about, is_append);
+    prepare_transfer(*op);
+    op->target = keeper.target(op->sink);
+    if (!keeper.enlist(*op)) {
+        op->drop();
+        keeper.end_use();
+        return status::file_closed;
+    }
+    publish_result(*call.overlapped, status::pending, 0);
+    if (op->signal != nullptr) {
+        op->signal->reset();
+    }
+    if (op->target != nullptr) {
+        op->target->operation_started(*op);
+    }
+    if (keeper.take_turn(*op)) {
+        op->sink->arm(*op);
+    }
+    return status::pending;
+}
+
+} // namespace
+
+ntstatus position_of(const transfer_call& call, uint64_t& offset, bool& is_append) noexcept {
+    offset = uint64_t{call.overlapped->OffsetHigh} << 32 | call.overlapped->Offset;
+    is_append = call.is_write && offset == ~uint64_t{0};
+    if (is_append) {
+        offset = 0; // RWF_APPEND does not look at it
+        return status::success;
+    }
+    return offset > uint64_t{INT64_MAX} - call.bytes ? status::invalid_parameter : status::success;
+}
+
+ntstatus transfer(const transfer_call& call) noexcept {
+    if (call.transferred != nullptr) {
+        *call.transferred = 0;
+    }
+    ntstatus code;
+    auto file = reference<file_object>(call.file, code);
+    if (!file) {
+        return code;
+    }
+    const file_description& about = file->about;
+    if (about.kind == file_kind::directory) {
+        return status::invalid_device_request;
+    }
+    if (!(call.is_write ? about.can_write : about.can_read)) {
+        return status::access_denied;
+    }
+    const bool needs_overlapped = about.is_overlapped;
+    if (call.overlapped == nullptr && (needs_overlapped || call.transferred == nullptr)) {
+        return status::invalid_parameter;
+    }
+    // The first 64 KiB are never mapped on Windows. Other bad addresses end the operation with 998.
+    constexpr uintptr_t lowest_address = 0x10000;
+    if (call.bytes > 0 && reinterpret_cast<uintptr_t>(call.buffer) < lowest_address) {
+        return status::access_violation;
+    }
+    if (!file->begin_use()) {
+        return status::file_closed;
+    }
+    if (needs_overlapped) {
+        return issue(std::move(file), call);
+    }
+    code = transfer_synchronously(*file, call);
+    file->end_use();
+    return code;
+}
+
+DWORD overlapped_result(HANDLE file,
+                        LPOVERLAPPED overlapped,
+                        DWORD& bytes,
+                        int64_t deadline_ns) noexcept {
+    ntstatus code = overlapped_status(*overlapped);
+    if (code == status::pending) {
+        if (deadline_ns == poll_deadline) {
+            return ERROR_IO_INCOMPLETE;
+        }
+        const auto event = reinterpret_cast<uintptr_t>(overlapped->hEvent) & ~uintptr_t{1};
+        ntstatus waited;
+        if (event != 0) {
+            const auto handle = reinterpret_cast<HANDLE>(event);
+            waited = wait_handles({&handle, 1}, false, deadline_ns);
+        } else if (const auto target = reference<file_object>(file, waited)) {
+            waited = target->wait_for_end(overlapped, deadline_ns);
+        }
+        if (waited == status::timeout) {
+            return WAIT_TIMEOUT;
+        }
+        if (waited != status::success) {
+            return win32_of_status(waited);
+        }
+        code = overlapped_status(*overlapped);
+        if (code == status::pending) {
+            return ERROR_IO_INCOMPLETE; // somebody else set the event
+        }
+    }
+    bytes = static_cast<DWORD>(overlapped->InternalHigh);
+    return win32_of_status(code);
+}
+
+ntstatus cancel_io(HANDLE file, LPOVERLAPPED overlapped, uint32_t issuer) noexcept {
+    ntstatus code;
+    if (const auto target = reference<file_object>(file, code)) {
+        code = target->cancel(overlapped, issuer) ? status::success : status::not_found;
+    }
+    return code;
+}
+
+} // namespace rp::nt

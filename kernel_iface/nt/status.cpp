@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+// The two error tables (see status.hpp).
+#include "kernel_iface/nt/status.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+namespace rp::nt {
+namespace {
+
+// initial-exec: one fs-relative load, as cheap as the field of the TEB it stands for.
+[[gnu::tls_model("initial-exec")]] constinit thread_local DWORD last_error_of_thread = 0;
+
+struct conversion {
+    ntstatus code;
+    DWORD win32;
+};
+
+// Sorted by status: looked up by binary search.
+constexpr std::array conversions = {
+    conversion{status::success, 0},
+    conversion{status::abandoned_wait_0, 735},
+    conversion{status::timeout, 258},
+    conversion{status::pending, 997},
+    conversion{status::object_name_exists, 183},
+    conversion{status::buffer_overflow, 234},
+    conversion{status::device_busy, 170},
+    conversion{status::unsuccessful, 31},
+    conversion{status::not_implemented, 1},
+    conversion{status::access_violation, 998},
+    conversion{status::invalid_handle, 6},
+    conversion{status::invalid_parameter, 87},
+    conversion{status::no_such_file, 2},
+    conversion{status::invalid_device_request, 1},
+    conversion{status::end_of_file, 38},
+    conversion{status::no_memory, 8},
+    conversion{status::access_denied, 5},
+    conversion{status::buffer_too_small, 122},
+    conversion{status::object_type_mismatch, 6},
+    conversion{status::object_name_invalid, 123},
+    conversion{status::object_name_not_found, 2},
+    conversion{status::object_name_collision, 183},
+    conversion{status::object_path_not_found, 3},
+    conversion{status::crc_error, 23},
+    conversion{status::sharing_violation, 32},
+    conversion{status::quota_exceeded, 1816},
+    conversion{status::mutant_not_owned, 288},
+    conversion{status::semaphore_limit_exceeded, 298},
+    conversion{status::file_lock_conflict, 33},
+    conversion{status::delete_pending, 5},
+    conversion{status::disk_full, 112},
+    conversion{status::insufficient_resources, 1450},
+    conversion{status::working_set_quota, 1453},
+    conversion{status::media_write_protected, 19},
+    conversion{status::pipe_disconnected, 233},
+    conversion{status::pipe_closing, 232},
+    conversion{status::io_timeout, 121},
+    conversion{status::file_is_a_directory, 5},
+    conversion{status::not_supported, 50},
+    conversion{status::not_same_device, 17},
+    conversion{status::invalid_user_buffer, 1784},
+    conversion{status::directory_not_empty, 145},
+    conversion{status::not_a_directory, 267},
+    conversion{status::name_too_long, 206},
+    conversion{status::too_many_opened_files, 4},
+    conversion{status::cancelled, 995},
+    conversion{status::file_closed, 6},
+    conversion{status::too_many_threads, 164},
+    conversion{status::dll_not_found, 126},
+    conversion{status::entrypoint_not_found, 127},
+    conversion{status::local_disconnect, 64},
+    conversion{status::remote_disconnect, 64},
+    conversion{status::pipe_broken, 109},
+    conversion{status::io_device_error, 1117},
+    conversion{status::invalid_address_component, 1214},
+    conversion{status::connection_disconnected, 64},
+    conversion{status::connection_reset, 64},
+    conversion{status::not_found, 1168},
+    conversion{status::retry, 1237},
+    conversion{status::connection_refused, 1225},
+    conversion{status::graceful_disconnect, 1226},
+    conversion{status::address_already_associated, 1227},
+    conversion{status::connection_invalid, 1229},
+    conversion{status::connection_active, 1230},
+    conversion{status::network_unreachable, 1231},
+    conversion{status::host_unreachable, 1232},
+    conversion{status::port_unreachable, 1234},
+    conversion{status::connection_aborted, 1236},
+    conversion{status::resource_not_owned, 288},
+    conversion{status::too_many_links, 1142},
+    conversion{status::reparse_point_not_resolved, 1921},
+    conversion{status::file_too_large, 223},
+};
+
+constexpr bool by_code(const conversion& left, const conversion& right) {
+    return left.code < right.code;
+}
+
+static_assert(std::is_sorted(conversions.begin(), conversions.end(), by_code));
+
+/// Rows of table 15.5 in which sockets differ from files; 0 means "as for files".
+ntstatus socket_status_of_errno(int error, io_domain domain) noexcept {
+    switch (error) {
+    case ENXIO:
+    case ENODEV: return status::unsuccessful;
+    case EPIPE: return status::connection_disconnected;
+    case ECONNREFUSED:
+        return domain == io_domain::datagram ? status::port_unreachable
+                                             : status::connection_refused;
+    case ENOTCONN: return status::connection_invalid;
+    default: return status::success;
+    }
+}
+
+/// Rows of table 15.5 in which a call on a name differs; 0 means "as for files".
+ntstatus naming_status_of_errno(int error) noexcept {
+    switch (error) {
+    case EBUSY:
+    case ETXTBSY: return status::sharing_violation;
+    case ENXIO:
+    case ENODEV: return status::object_name_not_found;
+    default: return status::success;
+    }
+}
+
+ntstatus common_status_of_errno(int error) noexcept {
+    switch (error) {
+    case 0: return status::success;
+    case ENOENT: return status::object_name_not_found;
+    case ENOTDIR: return status::object_path_not_found;
+    case EACCES:
+    case EPERM: return status::access_denied;
+    case EBADF:
+    case ENOTSOCK: return status::invalid_handle;
+    case EMFILE:
+    case ENFILE: return status::too_many_opened_files;
+    case ENOMEM: return status::no_memory;
+    case ENOBUFS:
+    case EAGAIN: return status::insufficient_resources;
+    case EINTR:
+    case ECANCELED: return status::cancelled;
+    case EINVAL:
+    case ESPIPE:
+    case EOVERFLOW:
+    case EDESTADDRREQ:
+    case EAFNOSUPPORT:
+    case EPROTONOSUPPORT:
+    case ENOPROTOOPT: return status::invalid_parameter;
+    case EFAULT: return status::access_violation;
+    case EIO: return status::io_device_error;
+    case EEXIST: return status::object_name_collision;
+    case EISDIR: return status::file_is_a_directory;
+    case ENOTEMPTY: return status::directory_not_empty;
+    case EXDEV: return status::not_same_device;
+    case EROFS: return status::media_write_protected;
+    case ENOSPC:
+    case EDQUOT: return status::disk_full;
+    case EFBIG: return status::file_too_large;
+    case ENAMETOOLONG: return status::name_too_long;
+    case ELOOP: return status::reparse_point_not_resolved;
+    case EMLINK: return status::too_many_links;
+    case EBUSY:
+    case ETXTBSY: return status::device_busy;
+    case EDEADLK: return status::file_lock_conflict;
+    case EPIPE: return status::pipe_closing;
+    case ENOSYS:
+    case EOPNOTSUPP: return status::not_supported;
+    case ETIMEDOUT: return status::io_timeout;
+    case ECONNRESET: return status::connection_reset;
+    case ECONNABORTED: return status::connection_aborted;
+    case ECONNREFUSED: return status::connection_refused;
+    case ENETUNREACH:
+    case ENETDOWN: return status::network_unreachable;
+    case EHOSTUNREACH:
+    case EHOSTDOWN: return status::host_unreachable;
+    case ENOTCONN: return status::pipe_disconnected;
+    case EISCONN: return status::connection_active;
+    case EALREADY:
+    case EINPROGRESS: return status::retry;
+    case EADDRINUSE: return status::address_already_associated;
+    case EADDRNOTAVAIL: return status::invalid_address_component;
+    case EMSGSIZE: return status::buffer_overflow;
+    default: return status::unsuccessful;
+    }
+}
+
+} // namespace
+
+ntstatus status_of_errno(int error, io_domain domain) noexcept {
+    ntstatus special = status::success;
+    if (domain == io_domain::naming) {
+        special = naming_status_of_errno(error);
+    } else if (domain != io_domain::file) {
+        special = socket_status_of_errno(error, domain);
+    }
+    return special != status::success ? special : common_status_of_errno(error);
+}
+
+DWORD win32_of_status(ntstatus code) noexcept {
+    if (code >= status::invalid_parameter_1 && code <= status::invalid_parameter_12) {
+        code = status::invalid_parameter;
+    }
+    const auto* row =
+        std::lower_bound(conversions.begin(), conversions.end(), conversion{code, 0}, by_code);
+    constexpr DWORD message_not_found = 317;
+    return row != conversions.end() && row->code == code ? row->win32 : message_not_found;
+}
+
+DWORD last_error() noexcept { return last_error_of_thread; }
+
+void set_last_error(DWORD code) noexcept { last_error_of_thread = code; }
+
+errno_keeper::errno_keeper() noexcept : saved_(errno) {}
+
+errno_keeper::~errno_keeper() { errno = saved_; }
+
+} // namespace rp::nt

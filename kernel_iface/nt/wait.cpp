@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+// Waits: how a thread sleeps until objects let it go, and how exactly that much is consumed.
+//
+// Nouns. A *waiter* is one wait; a *block* links it to one object. An object is *available* to a
+// waiter when a wait for it alone would be satisfied now; *consuming* does what a satisfied wait does
+// (resets an auto-reset event, takes a unit, owns a mutex).
+//
+// Waiting for any. The signaller hands the object over: it consumes on behalf of the waiter, under
+// the object's lock, after it claimed the waiter. So an auto-reset event set once releases exactly
+// one waiter, and a waiter takes exactly one object.
+//
+//   waiter                                     signaller (set, post, unlock)
+//   1. lock all objects, in address order      1. lock the object, change its state
+//   2. something available? consume the        2. for each waiter it satisfies: CAS outcome ->
+//      lowest index, return                       index; if won: consume, unlink, remember to wake
+//   3. link a block to each, unlock            3. unlock
+//   4. seq = wake_word; outcome set? go to 6   4. wake_word += 1, wake the futex
+//   5. sleep while wake_word == seq
+//   6. lock each object in turn, unlink
+//
+// All locks at once in steps 1-3 make "the lowest index" exact: no object can become available after
+// it was looked at and before the decision. Step 6 always takes the lock of the object that
+// satisfied the wait, so the waiter, which is on a stack, outlives step 2 of the signaller. Step 4 of
+// the signaller touches only the thread record, which is type-stable. The time limit is one more
+// claimer of the outcome.
+//
+// Waiting for all. Nobody can hand over several objects, so a signaller only bumps wake_word of such
+// a waiter and leaves the object available; the waiter locks everything and looks again:
+//
+//   waiter                                     signaller
+//   1. seq = wake_word                         1. lock the object, change its state
+//   2. lock all; all available? consume all    2. remember to wake, unlock
+//   3. unlock; sleep while wake_word == seq    3. wake_word += 1, wake the futex
+//
+// If the signaller's step 1 comes after the waiter's step 2, so does its step 3, and seq is stale.
+//
+// Rejected:
+// - One lock for all objects (what NT had): every SetEvent of every thread meets there.
+// - Polling objects one lock at a time for "any": set(0) then set(5) could be answered with 5.
+// - Letting the signaller of a wait-all take the other objects' locks: it holds one already, so
+//   address order would need try-locks and retries under contention.
+// - A futex word in the waiter: the wake would go to a stack frame that may be gone.
+//
+// Invariants: outcome leaves `waiting` once; consume happens under the object's lock, at most once
+// per any-wait and for all objects at one instant per all-wait; no block is linked after return.
+// Read next: dispatcher.hpp, mutex.hpp.
+#include "kernel_iface/nt/wait.hpp"
+
+#include "kernel_iface/linux/blocking.hpp"
+#include "kernel_iface/linux/clock.hpp"
+#include "kernel_iface/linux/futex.hpp"
+#include "kernel_iface/nt/handle_table.hpp"
+
+#include <cerrno>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+namespace rp::nt {
+namespace {
+
+class thread_waiter final : public waiter {
+public:
+    thread_waiter(thread_record& thread, bool wants_all) noexcept
+        : waiter(&thread, wants_all), record_(thread) {}
+
+    void wake(wake_batch& batch) noexcept override { batch.add(record_); }
+    [[nodiscard]] bool is_abandoned() const noexcept { return is_abandoned_; }
+
+private:
+    thread_record& record_;
+};
+
+/// The locks of a set of objects, each once, in address order.
+class lock_set {
+public:
+    explicit lock_set(std::span<waitable* const> objects) noexcept {
+        for (waitable* object : objects) {
+            // Insertion sort: sets are small and often already in order.
+            waitable** place = std::lower_bound(sorted_, sorted_ + count_, object, std::less<>());
+            if (place != sorted_ + count_ && *place == object) {
+                continue;
+            }
+            std::move_backward(place, sorted_ + count_, sorted_ + count_ + 1);
+            *place = object;
+            ++count_;
+        }
+    }
+
+    void lock() noexcept {
+        for (size_t i = 0; i < count_; ++i) {
+            sorted_[i]->lock().lock();
+        }
+    }
+
+    void unlock() noexcept {
+        for (size_t i = count_; i > 0; --i) {
+            sorted_[i - 1]->lock().unlock();
+        }
+    }
+
+    [[nodiscard]] size_t size() const noexcept { return count_; }
+
+private:
+    size_t count_ = 0;
+    waitable* sorted_[wait_objects_max]; // the first count_ are valid
+};
+
+/// One call of wait_objects.
+class wait_call {
+public:
+    wait_call(std::span<waitable* const> objects, bool wants_all, thread_record& thread) noexcept
+        : objects_(objects), thread_(thread), locks_(objects), waiter_(thread, wants_all) {}
+
+    ntstatus wait_any(int64_t deadline_ns) noexcept;
+    ntstatus wait_all(int64_t deadline_ns) noexcept;
+
+private:
+    static constexpr ntstatus nothing = UINT32_MAX;
+
+    // These three need all locks.
+    ntstatus take_any() noexcept;
+    ntstatus take_all() noexcept;
+
+    void link_all() noexcept {
+        for (size_t i = 0; i < objects_.size(); ++i) {
+            blocks_[i].owner = &waiter_;
+            blocks_[i].index = static_cast<uint32_t>(i);
+            objects_[i]->link(blocks_[i]);
+        }
+    }
+
+    std::span<waitable* const> objects_;
+    thread_record& thread_;
+    lock_set locks_;
+    thread_waiter waiter_;
+    wait_block blocks_[wait_objects_max]; // the first objects_.size() are valid once linked
+};
+
+ntstatus wait_call::take_any() noexcept {
+    for (size_t i = 0; i < objects_.size(); ++i) {
+        if (objects_[i]->is_available(&thread_)) {
+            const bool was_abandoned = objects_[i]->consume(&thread_);
+            return static_cast<ntstatus>(i) + (was_abandoned ? status::abandoned_wait_0 : 0);
+        }
+    }
+    return nothing;
+}
+
+ntstatus wait_call::take_all() noexcept {
+    for (waitable* object : objects_) {
+        if (!object->is_available(&thread_)) {
+            return nothing;
+        }
+    }
+    ntstatus result = status::success;
+    for (size_t i = 0; i < objects_.size(); ++i) {
+        if (objects_[i]->consume(&thread_) && result == status::success) {
+            result = status::abandoned_wait_0 + static_cast<ntstatus>(i);
+        }
+    }
+    return result;
+}
+
+ntstatus wait_call::wait_any(int64_t deadline_ns) noexcept {
+    locks_.lock();
+    const ntstatus taken = take_any();
+    if (taken != nothing || deadline_ns == poll_deadline) {
+        locks_.unlock();
+        return taken != nothing ? taken : status::timeout;
+    }
+    link_all();
+    locks_.unlock();
+    {
+        const kernel::blocking_scope announced;
+        for (;;) {
+            // mo: acquire, pairs thread.wake_word (wake_thread): a claim that bumped it is visible.
+            const uint32_t seen = thread_.wake_word.load(std::memory_order_acquire);
+            if (waiter_.outcome() != waiter::waiting) {
+                break;
+            }
+            if (kernel::futex_wait(thread_.wake_word, seen, deadline_ns) == -ETIMEDOUT &&
+                waiter_.claim(waiter::timed_out)) {
+                break;
+            }
+        }
+    }
+    for (size_t i = 0; i < objects_.size(); ++i) {
+        objects_[i]->lock().lock();
+        objects_[i]->unlink(blocks_[i]);
+        objects_[i]->lock().unlock();
+    }
+    const uint32_t outcome = waiter_.outcome();
+    if (outcome == waiter::timed_out) {
+        return status::timeout;
+    }
+    return outcome + (waiter_.is_abandoned() ? status::abandoned_wait_0 : 0);
+}
+
+ntstatus wait_call::wait_all(int64_t deadline_ns) noexcept {
+    std::optional<kernel::blocking_scope> announced;
+    bool is_late = deadline_ns == poll_deadline;
+    for (;;) {
+        // mo: acquire, pairs thread.wake_word (wake_thread).
+        const uint32_t seen = thread_.wake_word.load(std::memory_order_acquire);
+        locks_.lock();
+        const ntstatus taken = take_all();
+        if (taken != nothing || is_late) {
+            if (announced.has_value()) {
+                for (size_t i = 0; i < objects_.size(); ++i) {
+                    objects_[i]->unlink(blocks_[i]);
+                }
+            }
+            locks_.unlock();
+            return taken != nothing ? taken : status::timeout;
+        }
+        if (!announced.has_value()) {
+            link_all();
+        }
+        locks_.unlock();
+        if (!announced.has_value()) {
+            announced.emplace();
+        }
+        is_late = kernel::futex_wait(thread_.wake_word, seen, deadline_ns) == -ETIMEDOUT;
+    }
+}
+
+} // namespace
+
+int64_t deadline_after_ms(DWORD milliseconds) noexcept {
+    constexpr int64_t ns_per_ms = 1'000'000;
+    if (milliseconds == 0) {
+        return poll_deadline;
+    }
+    if (milliseconds == INFINITE) {
+        return kernel::no_deadline;
+    }
+    return kernel::now_ns() + int64_t{milliseconds} * ns_per_ms;
+}
+
+ntstatus wait_objects(std::span<waitable* const> objects,
+                      bool wants_all,
+                      int64_t deadline_ns) noexcept {
+    thread_record* thread = current_thread_record();
+    if (thread == nullptr) {
+        return status::no_memory;
+    }
+    wait_call call(objects, wants_all, *thread);
+    return wants_all ? call.wait_all(deadline_ns) : call.wait_any(deadline_ns);
+}
+
+ntstatus wait_handles(std::span<const HANDLE> handles,
+                      bool wants_all,
+                      int64_t deadline_ns) noexcept {
+    if (handles.empty() || handles.size() > wait_objects_max) {
+        return status::invalid_parameter;
+    }
+    std::array<waitable*, wait_objects_max> objects;
+    std::array<ref<object>, wait_objects_max> references;
+    for (size_t i = 0; i < handles.size(); ++i) {
+        references[i] = nt::handles().look_up(handles[i]);
+        if (!references[i]) {
+            return status::invalid_handle;
+        }
+        objects[i] = references[i]->as_waitable();
+        if (objects[i] == nullptr) {
+            return status::object_type_mismatch;
+        }
+    }
+    const std::span<waitable* const> set(objects.data(), handles.size());
+    if (wants_all && lock_set(set).size() != set.size()) {
+        return status::invalid_parameter;
+    }
+    return wait_objects(set, wants_all, deadline_ns);
+}
+
+void sleep_until(int64_t deadline_ns) noexcept {
+    const kernel::blocking_scope announced;
+    std::atomic<uint32_t> word{0};
+    while (kernel::now_ns() < deadline_ns) {
+        kernel::futex_wait(word, 0, deadline_ns);
+    }
+}
+
+} // namespace rp::nt

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RINGPOOL_RINGPOOL_H
+#define RINGPOOL_RINGPOOL_H
+/* What ringpool offers beyond the Win32 names. Plain C11 or C++; every function is thread-safe and,
+ * unless it says otherwise, reports failure as Win32 functions do: FALSE or NULL plus GetLastError. */
+#include <minwindef.h>
+#include <winnt.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Version of the library that is running, e.g. "0.1.0". */
+const char *rp_version(void);
+
+/* ---- descriptors ------------------------------------------------------------------------------ */
+
+/* Makes an overlapped HANDLE of a Linux descriptor (socket, pipe, FIFO, character device or regular
+ * file), so that it can be bound to a TP_IO and read and written with ReadFile and WriteFile. With
+ * take_ownership TRUE, CloseHandle closes fd; otherwise fd stays the caller's and must outlive the
+ * handle and every operation on it.
+ * NULL on failure: ERROR_INVALID_HANDLE (fd is not open), ERROR_NOT_ENOUGH_MEMORY. */
+HANDLE rp_handle_from_fd(int fd, BOOL take_ownership);
+
+/* The descriptor behind a file HANDLE; it stays owned by the handle.
+ * -1 and ERROR_INVALID_HANDLE when the handle is stale or is not a file. */
+int rp_fd_from_handle(HANDLE handle);
+
+/* ---- pools ------------------------------------------------------------------------------------ */
+
+/* Chooses the scheduling policy of a pool that has not run a callback yet. pool NULL: the default
+ * pool of the process. FALSE with ERROR_INVALID_PARAMETER for an unknown name (the known ones are
+ * printed on stderr), ERROR_BUSY when the pool has already started. RINGPOOL_POLICY chooses the
+ * policy of every pool for which this is not called. */
+BOOL rp_pool_set_policy(PTP_POOL pool, const char *name);
+
+/* Names of the policies in this build, NULL-terminated; static storage. */
+const char *const *rp_policy_names(void);
+
+/* How long a worker above the minimum stays idle before it exits. Default 10000 ms (R-SCHED-9).
+ * pool NULL: the default pool. */
+BOOL rp_pool_set_idle_timeout(PTP_POOL pool, DWORD milliseconds);
+
+typedef struct rp_pool_info {
+    DWORD size;            /* in: sizeof(rp_pool_info) */
+    DWORD threads;         /* worker threads that exist now */
+    DWORD threads_peak;    /* the most that existed at once */
+    DWORD threads_minimum;
+    DWORD threads_maximum;
+    DWORD cores;           /* scheduling slots: how many workers run callbacks at once */
+    DWORD idle;            /* parked workers */
+    DWORD blocked;         /* workers inside a callback that hold no core */
+    ULONGLONG callbacks;   /* callbacks finished */
+    ULONGLONG steals;      /* items taken from another core's queues */
+    ULONGLONG parks;       /* times a worker went to sleep */
+    ULONGLONG wakes;       /* wake-ups sent to sleeping workers */
+    ULONGLONG completions; /* I/O completions reaped */
+    ULONGLONG rescues;     /* times a busy worker was signalled to make its completions visible */
+    const char *policy;    /* static storage */
+    const char *completion_source; /* "io_uring (...)" or "threads (cause)"; static storage */
+} rp_pool_info;
+
+/* Reads the counters of a pool without stopping it; figures of different fields may be a few
+ * operations apart. pool NULL: the default pool. FALSE with ERROR_INVALID_PARAMETER for a NULL info
+ * or a size this version does not know. */
+BOOL rp_pool_query(PTP_POOL pool, rp_pool_info *info);
+
+/* ---- misuse ----------------------------------------------------------------------------------- */
+
+/* Where Windows raises a structured exception (R-ERR-4), this handler is called instead with the
+ * NTSTATUS Windows would raise, the function, the object and one word of detail. The default prints
+ * a diagnosis on stderr and aborts. If a handler returns, the call that was misused does nothing.
+ * Returns the previous handler; NULL restores the default. */
+typedef void (*rp_misuse_handler)(unsigned ntstatus, const char *function, const void *object,
+                                  ULONG_PTR detail);
+rp_misuse_handler rp_set_misuse_handler(rp_misuse_handler handler);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/tp/callback_object.hpp"
+
+#include "kernel_iface/linux/blocking.hpp"
+#include "kernel_iface/linux/futex.hpp"
+#include "kernel_iface/nt/module.hpp"
+#include "runtime/tp/cleanup_group.hpp"
+
+#include <climits>
+#include <mutex>
+
+namespace rp::tp {
+
+callback_object::callback_object(object_magic magic,
+                                 const environment& env,
+                                 uint64_t tally) noexcept
+    : magic_(magic),
+      tally_(tally),
+      cancel_callback(env.cancel_callback),
+      finalization_callback(env.finalization_callback),
+      is_persistent(env.is_persistent),
+      pool_(env.pool) {
+    priority = static_cast<uint8_t>(env.priority);
+    runs_long = env.runs_long;
+    pool_->retain();
+    if (env.library != nullptr) {
+        race_library_ = nt::reference_library(static_cast<HMODULE>(env.library));
+    }
+}
+
+void callback_object::join_group(const environment& env) noexcept {
+    if (env.group != nullptr) {
+        env.group->add(*this);
+    }
+}
+
+bool callback_object::claim() noexcept {
+    // mo: acquire, pairs object.tally (add_pending).
+    uint64_t before = tally_.load(std::memory_order_acquire);
+    for (;;) {
+        const bool is_tombstone = (before & tally::tombstone) != 0;
+        const uint64_t after = is_tombstone
+                                   ? (before & ~tally::tombstone) - tally::pending_one
+                                   : before - tally::pending_one + tally::running_one;
+        // mo: acq_rel, pairs object.tally (add_pending): the submitter's writes.
+        if (!tally_.compare_exchange_weak(
+                before, after, std::memory_order_acq_rel, std::memory_order_acquire)) {
+            continue;
+        }
+        if (tally::pending(after) != 0) {
+            engine().place(*this, sched::origin::requeue);
+        }
+        if (is_tombstone) {
+            settle(after);
+        }
+        return !is_tombstone;
+    }
+}
+
+void callback_object::done(bool was_disassociated) noexcept {
+    const uint64_t one = was_disassociated ? tally::disassociated_one : tally::running_one;
+    // mo: acq_rel, pairs object.tally (wait_for): what the callback did (R-LIFE-12).
+    const uint64_t now = tally_.fetch_sub(one, std::memory_order_acq_rel) - one;
+    if ((now & (tally::waiter | tally::closed)) != 0) {
+        settle(now);
+    }
+}
+
+void callback_object::disassociate() noexcept {
+    constexpr uint64_t step = tally::disassociated_one - tally::running_one;
+    // mo: acq_rel, pairs object.tally (wait_for): what the callback did so far.
+    settle(tally_.fetch_add(step, std::memory_order_acq_rel) + step);
+}
+
+uint32_t callback_object::cancel_pending() noexcept {
+    const uint32_t started = drop_started();
+    if (started != 0) {
+        return started;
+    }
+    // mo: relaxed, the CAS below orders it.
+    uint64_t before = tally_.load(std::memory_order_relaxed);
+    for (;;) {
+        const uint32_t owed = tally::owed(before);
+        if (owed == 0 || is_alive_as(object_magic::io)) {
+            return 0;
+        }
+        const uint64_t after = (before & ~uint64_t{UINT32_MAX}) | tally::pending_one | tally::tombstone;
+        // mo: acq_rel, pairs object.tally (claim): a worker claims a call or finds the tombstone.
+        if (tally_.compare_exchange_weak(
+                before, after, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+            settle(after);
+            return owed;
+        }
+    }
+}
+
+bool callback_object::close() noexcept {
+    // mo: acq_rel, pairs object.tally (done): whoever is last frees the object.
+    const uint64_t before = tally_.fetch_or(tally::closed, std::memory_order_acq_rel);
+    if ((before & tally::closed) != 0) {
+        return false;
+    }
+    if (tally::is_over(before | tally::closed)) {
+        finish();
+    }
+    return true;
+}
+
+/// After a change of the word to `now`: wakes waiters who may have been waiting for it, frees the
+/// object if that was the last of it. A waiter woken by it may free the object before it is touched
+/// here: the memory is type-stable, so the wake goes nowhere.
+void callback_object::settle(uint64_t now) noexcept {
+    if (tally::is_over(now)) {
+        finish();
+    } else if ((now & tally::waiter) != 0 && tally::is_quiet(now)) {
+        // mo: release, pairs object.wait (wait_for).
+        wait_word_.fetch_add(1, std::memory_order_release);
+        (void)kernel::futex_wake(wait_word_, INT_MAX);
+    }
+}
+
+void callback_object::finish() noexcept {
+    // mo: relaxed, for programs that use a closed object.
+    magic_.store(object_magic::freed, std::memory_order_relaxed);
+    group::forget(*this);
+    if (race_library_ != nullptr) {
+        (void)nt::free_library(race_library_);
+        race_library_ = nullptr;
+    }
+    tp::pool* bound_to = pool_;
+    destroy();
+    bound_to->release();
+}
+
+// --- waiting --------------------------------------------------------------------------------------
+
+void callback_object::enter_wait() noexcept {
+    const std::scoped_lock guard(waiters_lock_);
+    ++waiters_;
+    // mo: acq_rel, pairs object.tally (done): from now on whoever finishes sees the waiter.
+    tally_.fetch_or(tally::waiter, std::memory_order_acq_rel);
+}
+
+void callback_object::leave_wait() noexcept {
+    uint64_t now = 0;
+    {
+        const std::scoped_lock guard(waiters_lock_);
+        if (--waiters_ != 0) {
+            return;
+        }
+        // mo: acq_rel, pairs object.tally (close).
+        now = tally_.fetch_and(~tally::waiter, std::memory_order_acq_rel) & ~tally::waiter;
+    }
+    if (tally::is_over(now)) {
+        finish();
+    }
+}
+
+template <class Quiet> void callback_object::wait_for(Quiet is_quiet) noexcept {
+    for (;;) {
+        // mo: acquire, pairs object.wait (settle).
+        const uint32_t word = wait_word_.load(std::memory_order_acquire);
+        // mo: acquire, pairs object.tally (done): what the finished callbacks did (R-LIFE-12).
+        if (is_quiet(tally_.load(std::memory_order_acquire))) {
+            return;
+        }
+        const kernel::blocking_scope announced;
+        (void)kernel::futex_wait(wait_word_, word, kernel::no_deadline);
+    }
+}
+
+void callback_object::wait_until_quiet() noexcept {
+    // mo: acquire, pairs object.tally (done): what the finished callbacks did (R-LIFE-12).
+    if (tally::is_quiet(tally_.load(std::memory_order_acquire)) || pool::is_process_exiting()) {
+        return;
+    }
+    enter_wait();
+    wait_for([](uint64_t t) { return tally::is_quiet(t); });
+    leave_wait();
+}
+
+// --- a cleanup group's close ----------------------------------------------------------------------
+
+bool callback_object::hold_for_group_close() noexcept {
+    const std::scoped_lock guard(waiters_lock_);
+    // mo: relaxed, the CAS below orders it.
+    uint64_t before = tally_.load(std::memory_order_relaxed);
+    do {
+        if (tally::is_over(before)) {
+            return false;
+        }
+        // mo: acq_rel, pairs object.tally (done).
+    } while (!tally_.compare_exchange_weak(before,
+                                           before | tally::waiter | tally::stopped,
+                                           std::memory_order_acq_rel,
+                                           std::memory_order_relaxed));
+    ++waiters_;
+    return true;
+}
+
+void callback_object::wait_until_quiet_for_group() noexcept {
+    if (!pool::is_process_exiting()) {
+        wait_for([](uint64_t t) { return tally::is_quiet_for_group(t); });
+    }
+}
+
+void callback_object::release_after_group_close() noexcept { leave_wait(); }
+
+} // namespace rp::tp

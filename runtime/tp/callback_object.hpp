@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What all TP_* objects have in common: the counters, the environment they were made with, waiting,
+// closing and being freed.
+//
+// Memory is type-stable (a slab for each kind): a pointer to a freed object still points at an object
+// of that kind, so a stale PTP_* is recognised by its `magic`, and a late wake of a waiter that has
+// already left does no harm.
+#include "kernel_iface/linux/slab.hpp"
+#include "kernel_iface/linux/spin_lock.hpp"
+#include "runtime/tp/environment.hpp"
+#include "runtime/tp/pool.hpp"
+#include "runtime/tp/tally.hpp"
+#include "scheduler/item.hpp"
+
+#include <windows.h>
+
+#include <atomic>
+#include <cstdint>
+
+namespace rp::tp {
+
+class group;
+class instance;
+
+enum class object_magic : uint32_t {
+    freed = 0,
+    work = 0x6B726F57,   // "Work"
+    simple = 0x706D6953, // "Simp"
+    io = 0x6F494F49,     // "IOIo"
+};
+
+class callback_object : public sched::item {
+    // First, within the bytes of a freed piece that stay readable: what a stale pointer may look at.
+    std::atomic<object_magic> magic_;
+    std::atomic<uint32_t> wait_word_{0}; // counts changes that may have made the object quiet
+
+protected:
+    std::atomic<uint64_t> tally_;
+
+private:
+    kernel::spin_lock waiters_lock_;
+    uint32_t waiters_ = 0; // guard: waiters_lock_
+
+public:
+    callback_object(const callback_object&) = delete;
+    callback_object& operator=(const callback_object&) = delete;
+
+    [[nodiscard]] bool is_alive_as(object_magic kind) const noexcept {
+        // mo: relaxed, a check for programs that use a closed object; nothing is published.
+        return magic_.load(std::memory_order_relaxed) == kind;
+    }
+
+    // --- counting ------------------------------------------------------------------------------
+
+    /// One more call is owed. Returns the word as it was before.
+    uint64_t add_pending() noexcept {
+        // mo: acq_rel, pairs object.tally (claim): what the submitter wrote before (R-LIFE-19).
+        return tally_.fetch_add(tally::pending_one, std::memory_order_acq_rel);
+    }
+
+    /// The worker that took the object out of a queue: true when there is a call to run, which is then
+    /// counted as running. In either case the object is queued again if more is pending.
+    [[nodiscard]] bool claim() noexcept;
+    /// A call has returned (from a disassociated one if `was_disassociated`).
+    void done(bool was_disassociated) noexcept;
+    /// R-CB-11: the running call no longer counts for waiters of the object.
+    void disassociate() noexcept;
+
+    /// Drops what is owed and not yet running. Returns how many calls were dropped.
+    uint32_t cancel_pending() noexcept;
+    /// Blocks until nothing is owed or running (R-LIFE-8).
+    void wait_until_quiet() noexcept;
+    /// The program gives the object up (R-LIFE-3). False when it had done so before.
+    bool close() noexcept;
+
+    // --- a cleanup group's close ----------------------------------------------------------------
+
+    /// Keeps the object alive and stops new submits. False when it is already being freed.
+    [[nodiscard]] bool hold_for_group_close() noexcept;
+    void wait_until_quiet_for_group() noexcept;
+    void release_after_group_close() noexcept;
+
+    [[nodiscard]] tp::pool& pool() const noexcept { return *pool_; }
+    [[nodiscard]] sched::engine& engine() const noexcept { return pool_->engine(); }
+
+    PVOID context = nullptr;
+    PTP_CLEANUP_GROUP_CANCEL_CALLBACK cancel_callback = nullptr;
+    PTP_SIMPLE_CALLBACK finalization_callback = nullptr;
+    bool is_persistent = false;
+
+    // Membership; written under the group's lock. in_group changes once, from the group to nullptr.
+    std::atomic<group*> in_group{nullptr};
+    callback_object* group_next = nullptr;
+    callback_object* group_previous = nullptr;
+    /// Set by a group close that dropped a simple callback before it ran (R-GRP-8).
+    bool was_dropped_by_group = false;
+
+protected:
+    callback_object(object_magic magic, const environment& env, uint64_t tally) noexcept;
+    ~callback_object() = default;
+
+    /// Last step of every constructor: from now on a group's close may see the object.
+    void join_group(const environment& env) noexcept;
+    /// Nothing refers to the object any more: frees it.
+    virtual void destroy() noexcept = 0;
+    /// Drops operations that were started and have not reported back (TP_IO only).
+    virtual uint32_t drop_started() noexcept { return 0; }
+
+    void settle(uint64_t now) noexcept;
+    void finish() noexcept;
+
+    friend class group;
+
+    tp::pool* pool_;
+    HMODULE race_library_ = nullptr; // one reference, R-ENV-10
+
+private:
+    void enter_wait() noexcept;
+    void leave_wait() noexcept;
+    template <class Quiet> void wait_for(Quiet is_quiet) noexcept;
+};
+
+} // namespace rp::tp

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/tp/io.hpp"
+
+#include "kernel_iface/nt/misuse.hpp"
+#include "kernel_iface/nt/status.hpp"
+#include "runtime/export.hpp"
+#include "runtime/tp/checked.hpp"
+#include "runtime/tp/run_call.hpp"
+
+#include <mutex>
+#include <new>
+
+namespace rp::tp {
+
+namespace {
+
+constinit kernel::slab io_slab{sizeof(io), alignof(io)};
+
+} // namespace
+
+/// A packet waiting in a queue; lives in the operation.
+struct io::queued_packet : sched::item {
+    io* owner;
+    nt::io_operation* op;
+
+    static void run_one(sched::item& self, sched::worker& w) noexcept {
+        auto& packet = static_cast<queued_packet&>(self);
+        packet.owner->deliver(w, *packet.op);
+    }
+};
+
+io::io(PTP_WIN32_IO_CALLBACK callback, PVOID pv, const environment& env) noexcept
+    : callback_object(object_magic::io, env, 0),
+      callback_(callback),
+      engine_(env.pool->bind_engine()) {
+    engine_.retain();
+    context = pv;
+}
+
+io* io::create(HANDLE file,
+               PTP_WIN32_IO_CALLBACK callback,
+               PVOID context,
+               const environment& env,
+               DWORD& error) noexcept {
+    void* memory = io_slab.take();
+    if (memory == nullptr) {
+        error = ERROR_NOT_ENOUGH_MEMORY;
+        return nullptr;
+    }
+    io* made = new (memory) io(callback, context, env);
+    error = nt::bind_completion_target(file, *made, made->engine_);
+    if (error != 0) {
+        made->file_closed();
+        (void)made->close();
+        return nullptr;
+    }
+    made->join_group(env);
+    return made;
+}
+
+void io::start() noexcept {
+    const std::scoped_lock guard(credits_lock_);
+    (void)add_pending();
+}
+
+bool io::cancel_start() noexcept {
+    uint64_t now = 0;
+    {
+        const std::scoped_lock guard(credits_lock_);
+        // mo: relaxed, credits change under the lock only.
+        if (tally::pending(tally_.load(std::memory_order_relaxed)) == 0) {
+            // A start whose credit a drop took away before the I/O call failed may be cancelled.
+            const bool was_overtaken = dropped_ != 0;
+            dropped_ -= was_overtaken ? 1 : 0;
+            return was_overtaken;
+        }
+        // mo: acq_rel, pairs object.tally (wait_for).
+        now = tally_.fetch_sub(tally::pending_one, std::memory_order_acq_rel) - tally::pending_one;
+    }
+    settle(now);
+    return true;
+}
+
+uint32_t io::drop_started() noexcept {
+    uint64_t now = 0;
+    uint32_t dropped = 0;
+    {
+        const std::scoped_lock guard(credits_lock_);
+        ++epoch_;
+        // mo: relaxed, credits change under the lock only.
+        dropped = tally::pending(tally_.load(std::memory_order_relaxed));
+        dropped_ += dropped;
+        // mo: acq_rel, pairs object.tally (wait_for).
+        now = tally_.fetch_sub(dropped, std::memory_order_acq_rel) - dropped;
+    }
+    if (dropped != 0) {
+        settle(now);
+    }
+    return dropped;
+}
+
+bool io::claim_credit(uint64_t epoch) noexcept {
+    const std::scoped_lock guard(credits_lock_);
+    // mo: relaxed, credits change under the lock only.
+    if (epoch != epoch_ || tally::pending(tally_.load(std::memory_order_relaxed)) == 0) {
+        return false;
+    }
+    // mo: acq_rel, pairs object.tally (add_pending).
+    tally_.fetch_add(tally::running_one - tally::pending_one, std::memory_order_acq_rel);
+    return true;
+}
+
+void io::operation_started(nt::io_operation& op) noexcept {
+    const std::scoped_lock guard(credits_lock_);
+    op.target_epoch = epoch_;
+}
+
+void io::packet(nt::io_operation& op) noexcept {
+    if (engine_.may_run_inline()) {
+        deliver(*sched::worker::current(), op);
+        return;
+    }
+    static_assert(sizeof(queued_packet) <= sizeof op.client);
+    auto* queued = new (op.client) queued_packet;
+    queued->run = &queued_packet::run_one;
+    queued->priority = priority;
+    queued->owner = this;
+    queued->op = &op;
+    engine_.place(*queued, sched::origin::io);
+}
+
+void io::deliver(sched::worker& w, nt::io_operation& op) noexcept {
+    if (!claim_credit(op.target_epoch)) {
+        op.drop(); // an orphan, or never announced by StartThreadpoolIo (R-IO-10)
+        return;
+    }
+    PVOID const overlapped = op.overlapped;
+    const ULONG result = nt::win32_of_status(op.status);
+    const ULONG_PTR bytes = op.bytes;
+    op.drop();
+    run_call(w, *this, [&](PTP_CALLBACK_INSTANCE instance) {
+        callback_(instance, context, overlapped, result, bytes, handle());
+    });
+}
+
+void io::file_closed() noexcept {
+    engine_.release();
+    let_go_of_memory();
+}
+
+void io::destroy() noexcept { let_go_of_memory(); }
+
+void io::let_go_of_memory() noexcept {
+    // mo: acq_rel, pairs io.memory (the other one).
+    if (memory_holds_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+        this->~io();
+        io_slab.give(this);
+    }
+}
+
+} // namespace rp::tp
+
+using namespace rp;
+
+RP_EXPORT PTP_IO WINAPI CreateThreadpoolIo(HANDLE fl,
+                                           PTP_WIN32_IO_CALLBACK pfnio,
+                                           PVOID pv,
+                                           PTP_CALLBACK_ENVIRON pcbe) {
+    tp::environment env;
+    if (!tp::prepare(pfnio != nullptr, pcbe, "CreateThreadpoolIo", env)) {
+        return nullptr;
+    }
+    DWORD error = 0;
+    tp::io* made = tp::io::create(fl, pfnio, pv, env, error);
+    if (made == nullptr) {
+        nt::set_last_error(error);
+        return nullptr;
+    }
+    return made->handle();
+}
+
+RP_EXPORT VOID WINAPI StartThreadpoolIo(PTP_IO pio) {
+    tp::io* object = tp::io::of(pio);
+    if (tp::is_usable(object, tp::object_magic::io, "StartThreadpoolIo")) {
+        object->start();
+    }
+}
+
+RP_EXPORT VOID WINAPI CancelThreadpoolIo(PTP_IO pio) {
+    tp::io* object = tp::io::of(pio);
+    if (tp::is_usable(object, tp::object_magic::io, "CancelThreadpoolIo") &&
+        !object->cancel_start()) {
+        nt::fatal_misuse(nt::status::invalid_parameter,
+                         "CancelThreadpoolIo",
+                         pio,
+                         0,
+                         "more cancels than starts (R-IO-9)");
+    }
+}
+
+RP_EXPORT VOID WINAPI WaitForThreadpoolIoCallbacks(PTP_IO pio, BOOL fCancelPendingCallbacks) {
+    tp::io* object = tp::io::of(pio);
+    if (tp::is_usable(object, tp::object_magic::io, "WaitForThreadpoolIoCallbacks")) {
+        tp::wait_for_callbacks(*object, fCancelPendingCallbacks, "WaitForThreadpoolIoCallbacks");
+    }
+}
+
+RP_EXPORT VOID WINAPI CloseThreadpoolIo(PTP_IO pio) {
+    tp::io* object = tp::io::of(pio);
+    if (tp::is_usable(object, tp::object_magic::io, "CloseThreadpoolIo")) {
+        tp::close_object(*object, "CloseThreadpoolIo");
+    }
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/tp/work.hpp"
+
+#include "kernel_iface/nt/misuse.hpp"
+#include "kernel_iface/nt/status.hpp"
+#include "runtime/export.hpp"
+#include "runtime/tp/checked.hpp"
+#include "runtime/tp/run_call.hpp"
+
+#include <new>
+
+namespace rp::tp {
+
+namespace {
+
+constinit kernel::slab work_slab{sizeof(work), alignof(work)};
+
+} // namespace
+
+work::work(PTP_WORK_CALLBACK callback, PVOID pv, const environment& env) noexcept
+    : callback_object(object_magic::work, env, 0), callback_(callback) {
+    context = pv;
+    run = &run_one;
+    join_group(env);
+}
+
+work* work::create(PTP_WORK_CALLBACK callback, PVOID context, const environment& env) noexcept {
+    void* memory = work_slab.take();
+    return memory != nullptr ? new (memory) work(callback, context, env) : nullptr;
+}
+
+void work::run_one(sched::item& self, sched::worker& w) noexcept {
+    auto& object = static_cast<work&>(self);
+    if (!object.claim()) {
+        return;
+    }
+    run_call(w, object, [&object](PTP_CALLBACK_INSTANCE instance) {
+        object.callback_(instance, object.context, object.handle());
+    });
+}
+
+void work::destroy() noexcept {
+    this->~work();
+    work_slab.give(this);
+}
+
+} // namespace rp::tp
+
+using namespace rp;
+
+RP_EXPORT PTP_WORK WINAPI CreateThreadpoolWork(PTP_WORK_CALLBACK pfnwk,
+                                               PVOID pv,
+                                               PTP_CALLBACK_ENVIRON pcbe) {
+    tp::environment env;
+    if (!tp::prepare(pfnwk != nullptr, pcbe, "CreateThreadpoolWork", env)) {
+        return nullptr;
+    }
+    tp::work* made = tp::work::create(pfnwk, pv, env);
+    if (made == nullptr) {
+        nt::set_last_error(ERROR_NOT_ENOUGH_MEMORY);
+        return nullptr;
+    }
+    return made->handle();
+}
+
+RP_EXPORT VOID WINAPI SubmitThreadpoolWork(PTP_WORK pwk) {
+    tp::work* w = tp::work::of(pwk);
+    if (tp::is_usable(w, tp::object_magic::work, "SubmitThreadpoolWork")) [[likely]] {
+        w->submit();
+    }
+}
+
+RP_EXPORT VOID WINAPI WaitForThreadpoolWorkCallbacks(PTP_WORK pwk, BOOL fCancelPendingCallbacks) {
+    tp::work* w = tp::work::of(pwk);
+    if (tp::is_usable(w, tp::object_magic::work, "WaitForThreadpoolWorkCallbacks")) {
+        tp::wait_for_callbacks(*w, fCancelPendingCallbacks, "WaitForThreadpoolWorkCallbacks");
+    }
+}
+
+RP_EXPORT VOID WINAPI CloseThreadpoolWork(PTP_WORK pwk) {
+    tp::work* w = tp::work::of(pwk);
+    if (tp::is_usable(w, tp::object_magic::work, "CloseThreadpoolWork")) {
+        tp::close_object(*w, "CloseThreadpoolWork");
+    }
+}

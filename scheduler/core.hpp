@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// A scheduling slot with its own queues. A worker runs callbacks only while it holds one.
+#include "kernel_iface/linux/io_request.hpp"
+#include "scheduler/blocks.hpp"
+#include "scheduler/deque.hpp"
+#include "scheduler/policy.hpp"
+
+namespace rp::sched {
+
+struct core {
+    static constexpr unsigned deque_capacity = 1024;
+
+    core(core_id number, block_pool& pool) noexcept
+        : id(number), line(pool), inbox(pool), random_state(0x9E3779B97F4A7C15ULL * (number + 1)) {}
+
+    const core_id id;
+    deque<deque_capacity> fresh; ///< newest end: the holder's
+    lane line;                   ///< producer: the holder
+    fifo inbox;
+    kernel::arm_inbox arms; ///< requests of foreign threads, armed by the next worker that looks
+    /// The worker holding this core, or nullptr. A hint for thieves and statistics; ownership itself
+    /// is the worker's seat.
+    std::atomic<worker*> holder{nullptr};
+
+    // The holder's own; passed on with the core.
+    uint64_t turn = 0;
+    uint64_t random_state;
+
+    /// Neither held nor idle: the pool's maximum leaves no room for it. Guard: the roster lock.
+    bool is_closed = false;
+
+    [[nodiscard]] size_t length() const noexcept {
+        return fresh.size() + line.size() + inbox.size();
+    }
+};
+
+/// xorshift64: the only randomness a policy sees.
+inline uint32_t next_random(uint64_t& state) noexcept {
+    state ^= state << 13U;
+    state ^= state >> 7U;
+    state ^= state << 17U;
+    return static_cast<uint32_t>(state >> 32U);
+}
+
+} // namespace rp::sched

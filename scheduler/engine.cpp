@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: Apache-2.0
+// Life, limits and statistics of an engine, and the arrival lanes of foreign threads.
+#include "scheduler/engine.hpp"
+
+#include "kernel_iface/linux/topology.hpp"
+#include "scheduler/monitor.hpp"
+
+#include <algorithm>
+#include <mutex>
+#include <new>
+
+namespace rp::sched {
+
+namespace {
+
+uint64_t next_serial() noexcept {
+    static std::atomic<uint64_t> serial{1};
+    // mo: relaxed, only uniqueness matters.
+    return serial.fetch_add(1, std::memory_order_relaxed);
+}
+
+/// The lane this thread used last; most threads feed one pool.
+struct lane_cache {
+    uint64_t serial = 0;
+    lane* items = nullptr;
+};
+[[gnu::tls_model("initial-exec")]] thread_local lane_cache cached_lane;
+
+/// Engines that are alive, so that an exiting thread gives its lanes back to those only.
+struct live_engines {
+    std::mutex lock;
+    std::vector<std::pair<uint64_t, engine*>> engines; // guard: lock
+};
+
+live_engines& alive() {
+    static auto* const all = new live_engines; // never destroyed: threads may outlive static objects
+    return *all;
+}
+
+} // namespace
+
+/// The lanes of one thread. At thread exit they are left, with whatever is still in them, for the next
+/// foreign thread that comes along.
+struct lane_owner {
+    struct owned {
+        uint64_t serial;
+        engine::lane_entry* entry;
+    };
+    std::vector<owned> lanes;
+
+    ~lane_owner() {
+        cached_lane = {};
+        const std::scoped_lock guard(alive().lock);
+        for (const owned& o : lanes) {
+            for (const auto& [serial, e] : alive().engines) {
+                if (serial == o.serial) {
+                    const std::scoped_lock lanes_guard(e->lanes_lock_);
+                    o.entry->is_owned = false;
+                }
+            }
+        }
+    }
+
+    static lane_owner& mine() {
+        static thread_local lane_owner owner;
+        return owner;
+    }
+};
+
+engine::engine(bool runs_completions_inline, bool reads_everything)
+    : runs_completions_inline_(runs_completions_inline),
+      reads_everything_(reads_everything),
+      serial_(next_serial()) {
+    const uint32_t usable = std::clamp(kernel::machine_topology().usable, 1U, crowd::cores_max);
+    cores_.reserve(usable);
+    for (uint32_t c = 0; c < usable; ++c) {
+        cores_.push_back(std::make_unique<core>(static_cast<core_id>(c), blocks_));
+        cores_.back()->is_closed = true;
+    }
+    set_maximum(default_maximum);
+    const std::scoped_lock guard(alive().lock);
+    alive().engines.emplace_back(serial_, this);
+}
+
+engine::~engine() {
+    {
+        const std::scoped_lock guard(alive().lock);
+        std::erase_if(alive().engines, [this](const auto& e) { return e.second == this; });
+    }
+    for (auto& entry : lanes_) {
+        // mo: relaxed, nobody else is left.
+        delete entry.load(std::memory_order_relaxed);
+    }
+    for_each_worker([](worker& w) { delete &w; });
+    for (auto& chunk : crew_) {
+        // mo: relaxed, nobody else is left.
+        delete chunk.load(std::memory_order_relaxed);
+    }
+}
+
+void engine::retain() noexcept {
+    // mo: relaxed, the caller has a reference already.
+    references_.fetch_add(1, std::memory_order_relaxed);
+}
+
+bool engine::try_retain() noexcept {
+    // mo: relaxed, the CAS below orders it.
+    uint32_t count = references_.load(std::memory_order_relaxed);
+    while (count != 0) {
+        // mo: acquire, pairs engine.references (release).
+        if (references_.compare_exchange_weak(
+                count, count + 1, std::memory_order_acquire, std::memory_order_relaxed)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void engine::release() noexcept {
+    // mo: acq_rel, pairs engine.references (every other release).
+    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+        monitor::forget(*this);
+        delete this;
+    }
+}
+
+void engine::shut_down() noexcept {
+    // mo: seq_cst, pairs engine.shut_down (park): a worker that misses it is woken below.
+    is_shut_down_.store(true, std::memory_order_seq_cst);
+    wake_all_idle();
+}
+
+bool engine::may_run_inline() const noexcept {
+    worker* w = worker::current();
+    return runs_completions_inline_ && w != nullptr && &w->owner_ == this && w->is_reaping_ &&
+           w->seat() != nullptr;
+}
+
+void engine::set_maximum(uint32_t threads) noexcept {
+    threads = std::min(threads, threads_max);
+    const auto usable = static_cast<uint32_t>(cores_.size());
+    const uint32_t open = std::min(usable, threads);
+    uint32_t owed = 0;
+    {
+        const std::scoped_lock guard(roster_lock_);
+        // mo: relaxed, written under the roster lock, read as a hint elsewhere.
+        maximum_.store(threads, std::memory_order_relaxed);
+        // mo: relaxed, as above. R-POOL-10: the last of minimum and maximum wins.
+        minimum_.store(std::min(minimum_.load(std::memory_order_relaxed), threads),
+                       std::memory_order_relaxed);
+        // mo: relaxed, as above.
+        cores_open_.store(open, std::memory_order_relaxed);
+        for (uint32_t c = 0; c < usable; ++c) {
+            core& each = *cores_[c];
+            if (c >= open && !each.is_closed && crowd_.claim(each.id)) {
+                each.is_closed = true;
+            } else if (c < open && each.is_closed) {
+                each.is_closed = false;
+                crowd_.set_idle(each.id, false);
+            }
+        }
+        // mo: relaxed, as above.
+        const uint32_t exist = threads_.load(std::memory_order_relaxed);
+        owed = exist > threads ? exist - threads : 0;
+        // mo: relaxed, as above.
+        surplus_.store(owed, std::memory_order_relaxed);
+    }
+    for (uint32_t c = open; c < usable; ++c) {
+        evacuate(*cores_[c]);
+    }
+    if (owed != 0) {
+        wake_all_idle();
+    }
+    fence::heavy();
+    for (uint32_t c = 0; c < open && has_anything_queued(); ++c) {
+        wake_any();
+    }
+}
+
+bool engine::set_minimum(uint32_t threads) noexcept {
+    threads = std::min(threads, threads_max);
+    // mo: relaxed, a setting; concurrent setters race by contract (R-POOL-18).
+    if (threads > maximum_.load(std::memory_order_relaxed)) {
+        set_maximum(threads); // R-POOL-10: the last of minimum and maximum wins
+    }
+    for (;;) {
+        {
+            const std::scoped_lock guard(roster_lock_);
+            // mo: relaxed, guard: roster_lock_.
+            const uint32_t exist = threads_.load(std::memory_order_relaxed);
+            if (exist >= threads) {
+                // mo: relaxed, guard: roster_lock_.
+                minimum_.store(threads, std::memory_order_relaxed);
+                return true;
+            }
+            // mo: relaxed, guard: roster_lock_.
+            threads_.store(exist + 1, std::memory_order_relaxed);
+        }
+        if (!start_worker(nullptr, false)) {
+            return false;
+        }
+    }
+}
+
+void engine::set_stack_bytes(size_t bytes) noexcept {
+    // mo: relaxed, a setting for threads made later (R-POOL-13).
+    stack_bytes_.store(bytes, std::memory_order_relaxed);
+}
+
+void engine::set_idle_timeout_ms(uint32_t milliseconds) noexcept {
+    // mo: relaxed, a setting; sleeping workers are woken to notice it.
+    idle_timeout_ns_.store(int64_t{milliseconds} * 1'000'000, std::memory_order_relaxed);
+    wake_all_idle();
+}
+
+bool engine::has_started() const noexcept {
+    // mo: relaxed, asked by a program that orders its own calls.
+    return threads_peak_.load(std::memory_order_relaxed) != 0 || has_anything_queued() ||
+           has_waiting_arms();
+}
+
+void engine::take_settings(const engine& from) noexcept {
+    // mo: relaxed (all below), settings.
+    set_maximum(from.maximum_.load(std::memory_order_relaxed));
+    set_stack_bytes(from.stack_bytes_.load(std::memory_order_relaxed));
+    idle_timeout_ns_.store(from.idle_timeout_ns_.load(std::memory_order_relaxed),
+                           std::memory_order_relaxed);
+}
+
+engine_statistics engine::statistics() const noexcept {
+    engine_statistics s;
+    // mo: relaxed (all below), figures that may be a few operations apart.
+    s.threads = threads_.load(std::memory_order_relaxed);
+    s.threads_peak = threads_peak_.load(std::memory_order_relaxed);
+    s.threads_minimum = minimum_.load(std::memory_order_relaxed);
+    s.threads_maximum = maximum_.load(std::memory_order_relaxed);
+    s.cores = core_count();
+    s.idle = idle_threads_.load(std::memory_order_relaxed);
+    s.wakes = wakes_.load(std::memory_order_relaxed);
+    s.rescues = rescues_.load(std::memory_order_relaxed);
+    s.completions = foreign_completions_.load(std::memory_order_relaxed);
+    for_each_worker([&s](const worker& w) {
+        s.callbacks += w.callbacks_.load(std::memory_order_relaxed);
+        s.steals += w.steals_.load(std::memory_order_relaxed);
+        s.parks += w.parks_.load(std::memory_order_relaxed);
+        s.completions += w.completions_.load(std::memory_order_relaxed);
+        if (w.busy_.load(std::memory_order_relaxed) == 0 &&
+            w.seat_.load(std::memory_order_relaxed) == 0) {
+            ++s.blocked;
+        }
+    });
+    return s;
+}
+
+// --- arrival lanes --------------------------------------------------------------------------------
+
+lane* engine::arrival_lane() noexcept {
+    if (cached_lane.serial == serial_) [[likely]] {
+        return cached_lane.items;
+    }
+    lane_owner& mine = lane_owner::mine();
+    for (const auto& o : mine.lanes) {
+        if (o.serial == serial_) {
+            cached_lane = {serial_, &o.entry->items};
+            return cached_lane.items;
+        }
+    }
+    lane_entry* entry = nullptr;
+    {
+        const std::scoped_lock guard(lanes_lock_);
+        // mo: relaxed, guard: lanes_lock_.
+        const uint32_t count = lane_count_.load(std::memory_order_relaxed);
+        for (uint32_t i = 0; i < count && entry == nullptr; ++i) {
+            // mo: relaxed, guard: lanes_lock_.
+            lane_entry* each = lanes_[i].load(std::memory_order_relaxed);
+            entry = each->is_owned ? nullptr : each;
+        }
+        if (entry == nullptr && count < lanes_max) {
+            entry = new (std::nothrow) lane_entry(blocks_);
+            if (entry != nullptr) {
+                // mo: relaxed, published by the count.
+                lanes_[count].store(entry, std::memory_order_relaxed);
+                // mo: release, pairs engine.lanes (take_arrivals).
+                lane_count_.store(count + 1, std::memory_order_release);
+            }
+        }
+        if (entry == nullptr) {
+            return nullptr; // more than lanes_max threads at once: the shared queue serves them
+        }
+        entry->is_owned = true;
+    }
+    mine.lanes.push_back({serial_, entry});
+    cached_lane = {serial_, &entry->items};
+    return cached_lane.items;
+}
+
+size_t engine::arrivals_length() const noexcept {
+    // mo: acquire, pairs engine.lanes (arrival_lane).
+    const uint32_t count = lane_count_.load(std::memory_order_acquire);
+    size_t length = 0;
+    for (uint32_t i = 0; i < count; ++i) {
+        // mo: relaxed, published by the count.
+        length += lanes_[i].load(std::memory_order_relaxed)->items.size();
+    }
+    return length;
+}
+
+bool engine::has_arrivals() const noexcept { return arrivals_length() != 0; }
+
+unsigned engine::take_arrivals(item** out, unsigned limit, uint32_t start) noexcept {
+    // mo: acquire, pairs engine.lanes (arrival_lane).
+    const uint32_t count = lane_count_.load(std::memory_order_acquire);
+    for (uint32_t i = 0; i < count; ++i) {
+        // mo: relaxed, published by the count.
+        lane_entry* entry = lanes_[(start + i) % count].load(std::memory_order_relaxed);
+        unsigned taken = 0;
+        if (entry->items.take(out, limit, taken) == lane::take_result::taken) {
+            return taken;
+        }
+    }
+    return 0;
+}
+
+bool engine::has_work_to_share(const core& c) const noexcept {
+    // mo: relaxed, a hint: the monitor looks after a lone item whose holder turns out to be stuck.
+    return c.length() > (c.holder.load(std::memory_order_relaxed) != nullptr ? 1U : 0U);
+}
+
+} // namespace rp::sched

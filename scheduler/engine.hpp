@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What executes a policy and keeps the promises a policy must not be able to break.
+//
+// The class is split by aspect: engine.cpp (life, limits, statistics), engine_roster.cpp (threads:
+// waking, making, retiring), engine_park.cpp (sleeping), engine_io.cpp (requests and completions),
+// engine_of.hpp (the loop and the queues, a template over the policy), monitor.cpp (what nobody else
+// would notice).
+//
+// Promises: every placed item is run exactly once; a worker runs callbacks only while it holds a core
+// or after it lost its core inside one; threads never exceed the maximum; every armed request
+// completes exactly once; no worker exits with requests in flight.
+#include "kernel_iface/linux/io_request.hpp"
+#include "scheduler/blocks.hpp"
+#include "scheduler/core.hpp"
+#include "scheduler/crowd.hpp"
+#include "scheduler/policy.hpp"
+#include "scheduler/worker.hpp"
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+namespace rp::sched {
+
+struct engine_statistics {
+    uint32_t threads = 0;
+    uint32_t threads_peak = 0;
+    uint32_t threads_minimum = 0;
+    uint32_t threads_maximum = 0;
+    uint32_t cores = 0;
+    uint32_t idle = 0;
+    uint32_t blocked = 0;
+    uint64_t callbacks = 0;
+    uint64_t steals = 0;
+    uint64_t parks = 0;
+    uint64_t wakes = 0;
+    uint64_t completions = 0;
+    uint64_t rescues = 0;
+};
+
+class engine : public kernel::io_sink {
+public:
+    static constexpr uint32_t threads_max = 16383;
+    static constexpr uint32_t default_maximum = 500; // R-POOL-5
+
+    /// Makes an engine running the named policy; nullptr for an unknown name or when out of memory.
+    /// The caller has the first of its references.
+    static engine* create(std::string_view policy) noexcept;
+
+    void retain() noexcept;
+    void release() noexcept;
+    /// False when the last reference is already gone.
+    [[nodiscard]] bool try_retain() noexcept;
+    /// Nothing will be placed any more: workers exit when they are idle and have no I/O in flight.
+    void shut_down() noexcept;
+
+    /// Makes `it` runnable. Never fails, never blocks.
+    virtual void place(item& it, origin from) noexcept = 0;
+    [[nodiscard]] virtual const char* policy_name() const noexcept = 0;
+
+    /// True on a worker of this engine that is reaping completions, holds a core, is outside any
+    /// callback, and whose policy lets the reaper run the callback itself.
+    [[nodiscard]] bool may_run_inline() const noexcept;
+
+    void arm(kernel::io_request& request) noexcept override;
+    void cancel(kernel::io_request& request) noexcept override;
+
+    void set_maximum(uint32_t threads) noexcept;
+    /// Makes missing threads at once. False (and the minimum as it was) when one cannot be made.
+    [[nodiscard]] bool set_minimum(uint32_t threads) noexcept;
+    void set_stack_bytes(size_t bytes) noexcept;
+    void set_idle_timeout_ms(uint32_t milliseconds) noexcept;
+    /// Has a worker ever existed, or is anything waiting for one?
+    [[nodiscard]] bool has_started() const noexcept;
+    /// Copies limits, stack size and timeout from an engine that has not started.
+    void take_settings(const engine& from) noexcept;
+    [[nodiscard]] engine_statistics statistics() const noexcept;
+
+protected:
+    engine(bool runs_completions_inline, bool reads_everything);
+    virtual ~engine();
+
+    // --- the template's half -------------------------------------------------------------------
+    /// Runs items on `w`, which holds a core, until there is nothing to do or the core is lost.
+    virtual void work(worker& w) noexcept = 0;
+    /// Is there anything in a queue that core `c` reads?
+    [[nodiscard]] virtual bool has_work_for(core_id c) const noexcept = 0;
+
+    // --- queues --------------------------------------------------------------------------------
+    /// The calling thread's arrival lane, made on first use; nullptr when out of memory.
+    lane* arrival_lane() noexcept;
+    [[nodiscard]] size_t arrivals_length() const noexcept;
+    [[nodiscard]] bool has_arrivals() const noexcept;
+    unsigned take_arrivals(item** out, unsigned limit, uint32_t start) noexcept;
+    /// Is a single waiting item of `c` about to be taken by its own holder?
+    [[nodiscard]] bool has_work_to_share(const core& c) const noexcept;
+    /// How many cores a policy may use: at least one.
+    [[nodiscard]] uint32_t core_count() const noexcept {
+        // mo: relaxed, a setting.
+        const uint32_t open = cores_open_.load(std::memory_order_relaxed);
+        return open != 0 ? open : 1;
+    }
+
+    // --- engine_roster.cpp ---------------------------------------------------------------------
+    /// After a push (and fence::light()): wakes one worker if that is needed.
+    void wake_if_wanted() noexcept {
+        if (crowd_.wants_wake()) {
+            wake_any();
+        }
+    }
+    void wake_any() noexcept;
+    void wake_core(core_id c) noexcept;
+    void stop_searching(worker& w, bool is_more_waiting) noexcept;
+
+    // --- engine_io.cpp -------------------------------------------------------------------------
+    /// One turn of I/O for a worker holding a core: arms, submits, reaps. Returns what it reaped.
+    unsigned poll(worker& w, unsigned budget, bool is_looking_elsewhere) noexcept;
+
+    struct lane_entry {
+        explicit lane_entry(block_pool& pool) noexcept : items(pool) {}
+        lane items;
+        bool is_owned = true; // guard: lanes_lock_
+    };
+    static constexpr unsigned lanes_max = 1024;
+
+    const bool runs_completions_inline_;
+    const bool reads_everything_;
+    block_pool blocks_;
+    std::vector<std::unique_ptr<core>> cores_;
+    std::array<fifo, priority_count> shared_{fifo(blocks_), fifo(blocks_), fifo(blocks_)};
+    crowd crowd_;
+    std::atomic<uint32_t> surplus_{0}; // workers that should leave
+
+private:
+    friend class worker;
+    friend class monitor;
+    friend struct lane_owner;
+    static constexpr unsigned crew_chunk_size = 64;
+    struct crew_chunk {
+        std::array<std::atomic<worker*>, crew_chunk_size> slots{};
+    };
+
+    // --- engine_roster.cpp ---------------------------------------------------------------------
+    [[nodiscard]] bool assign(core& c, bool is_searching) noexcept;
+    [[nodiscard]] bool start_worker(core* c, bool is_searching) noexcept;
+    static void thread_main(void* self) noexcept;
+    void serve(worker& w) noexcept;
+    void retire(worker& w) noexcept;
+    [[nodiscard]] bool leave_if_surplus() noexcept;
+    [[nodiscard]] worker* enlist() noexcept;
+    void push_idle(worker& w) noexcept;
+    void remove_idle(worker& w) noexcept;
+    void wake_all_idle() noexcept;
+    /// Makes a core that its worker has given up available to others; wakes one if it has work.
+    void surrender_core(core& c, bool was_searching) noexcept;
+    void evacuate(core& c) noexcept;
+
+    // --- engine_park.cpp -----------------------------------------------------------------------
+    [[nodiscard]] bool park(worker& w) noexcept;
+    [[nodiscard]] bool take_core_with_work(worker& w) noexcept;
+    [[nodiscard]] core* find_idle_core_with_work(int32_t prefer) noexcept;
+    [[nodiscard]] bool seat_assigned(worker& w) noexcept;
+    [[nodiscard]] bool take_back(worker& w, core& c) noexcept;
+    void reap_while_parked(worker& w) noexcept;
+    static void sleep(worker& w, int64_t deadline_ns) noexcept;
+    static void unpark(worker& w) noexcept;
+    [[nodiscard]] bool may_exit_idle(worker& w) noexcept;
+
+    // --- engine_io.cpp -------------------------------------------------------------------------
+    [[nodiscard]] bool ensure_ring(worker& w) noexcept;
+    void arm_waiting(worker& w, bool is_looking_elsewhere) noexcept;
+    unsigned reap(worker& w, kernel::ring& r, unsigned budget) noexcept;
+    unsigned reap_foreign(worker& owner, worker* reaper, unsigned budget) noexcept;
+    [[nodiscard]] bool has_waiting_arms() const noexcept;
+    [[nodiscard]] bool post_cancel(worker& w, uintptr_t ring_address, kernel::io_request& request) noexcept;
+
+    // --- monitor.cpp ---------------------------------------------------------------------------
+    [[nodiscard]] bool is_active() const noexcept;
+    [[nodiscard]] bool has_anything_queued() const noexcept;
+    void tick(bool& is_anyone_active, bool& wants_quick_look) noexcept;
+    void tick_worker(worker& w, bool is_work_waiting, bool& wants_quick_look) noexcept;
+
+    template <class F> void for_each_worker(F&& f) const noexcept {
+        // mo: acquire, pairs engine.crew (enlist).
+        const uint32_t size = crew_size_.load(std::memory_order_acquire);
+        for (uint32_t i = 0; i < size; ++i) {
+            // mo: acquire, pairs engine.crew (enlist).
+            crew_chunk* chunk = crew_[i / crew_chunk_size].load(std::memory_order_acquire);
+            // mo: acquire, pairs engine.crew (enlist).
+            f(*chunk->slots[i % crew_chunk_size].load(std::memory_order_acquire));
+        }
+    }
+
+    std::atomic<uint32_t> references_{1};
+    const uint64_t serial_;
+
+    // The roster: who exists. Cold; every field is guarded by roster_lock_ unless atomic.
+    mutable kernel::spin_lock roster_lock_;
+    worker* idle_newest_ = nullptr;
+    worker* idle_oldest_ = nullptr;
+    worker* retired_ = nullptr;
+    std::atomic<uint32_t> threads_{0};
+    std::atomic<uint32_t> draining_{0}; // retired but waiting for their last requests
+    std::atomic<uint32_t> idle_threads_{0};
+    std::atomic<uint32_t> threads_peak_{0};
+    std::atomic<uint32_t> minimum_{0};
+    std::atomic<uint32_t> maximum_{default_maximum};
+    std::atomic<uint32_t> cores_open_{0}; // min(usable CPUs, maximum)
+    std::atomic<bool> is_shut_down_{false};
+    std::atomic<bool> is_spawn_owed_{false}; // a thread could not be made; the monitor tries again
+    std::atomic<size_t> stack_bytes_{0};
+    std::atomic<int64_t> idle_timeout_ns_{10'000'000'000}; // R-SCHED-9
+
+    // Every worker that ever existed, so that others can look at their rings.
+    std::array<std::atomic<crew_chunk*>, threads_max / crew_chunk_size + 1> crew_{};
+    std::atomic<uint32_t> crew_size_{0};
+    std::atomic<uint32_t> ring_count_{0};
+
+    mutable kernel::spin_lock lanes_lock_;
+    std::array<std::atomic<lane_entry*>, lanes_max> lanes_{};
+    std::atomic<uint32_t> lane_count_{0};
+
+    std::atomic<uint64_t> wakes_{0};
+    std::atomic<uint64_t> rescues_{0};
+    std::atomic<uint64_t> foreign_completions_{0};
+};
+
+/// Names of the policies in this build, NULL-terminated.
+const char* const* policy_names() noexcept;
+[[nodiscard]] bool is_policy(std::string_view name) noexcept;
+/// "io_uring (...)" or "threads (cause)".
+const char* completion_source_description() noexcept;
+
+} // namespace rp::sched

@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The engine's hot half: placing items and the loop of a core, compiled once for each policy.
+#include "kernel_iface/linux/clock.hpp"
+#include "scheduler/engine.hpp"
+
+#include <algorithm>
+
+namespace rp::sched {
+
+template <class Policy> class engine_of final : public engine {
+public:
+    engine_of() : engine(Policy::runs_completions_inline(), Policy::reads_everything) {}
+
+    [[nodiscard]] const char* policy_name() const noexcept override { return Policy::name; }
+
+    void place(item& it, origin from) noexcept override {
+        worker* w = worker::current();
+        if (w != nullptr && &w->owner() == this) {
+            place_from_worker(*w, it, from);
+        } else {
+            place_from_outside(it, from == origin::spawn ? origin::external : from);
+        }
+    }
+
+private:
+    static constexpr unsigned arrival_batch = 32;
+    static constexpr unsigned steal_batch = 128;
+    static constexpr unsigned poll_budget = 32;
+    static constexpr int32_t spin_max_ns = 20'000;
+    /// Whatever the policy says, a core looks for a core that nobody serves this often (items).
+    static constexpr uint64_t orphan_period = 16;
+
+    /// What a policy sees.
+    struct context {
+        const engine_of& self;
+        uint64_t& random_state;
+
+        [[nodiscard]] int32_t cores() const noexcept {
+            return static_cast<int32_t>(self.core_count());
+        }
+        uint32_t random() noexcept { return next_random(random_state); }
+        [[nodiscard]] size_t length(queue q) const noexcept {
+            switch (q.of) {
+            case queue::kind::core:
+                return self.cores_[self.nearest_core(q.index)]->length();
+            case queue::kind::shared:
+                return self.shared_[nearest_priority(q.index)].size();
+            default:
+                return self.arrivals_length();
+            }
+        }
+        [[nodiscard]] bool has_holder(core_id c) const noexcept {
+            // mo: relaxed, a hint.
+            return self.cores_[self.nearest_core(c)]->holder.load(std::memory_order_relaxed) !=
+                   nullptr;
+        }
+    };
+
+    [[nodiscard]] size_t nearest_core(int32_t index) const noexcept {
+        return static_cast<uint32_t>(index) < cores_.size() ? static_cast<size_t>(index) : 0;
+    }
+    [[nodiscard]] static size_t nearest_priority(int32_t index) noexcept {
+        return static_cast<uint32_t>(index) < priority_count ? static_cast<size_t>(index)
+                                                             : priority_normal;
+    }
+
+    // --- placing -------------------------------------------------------------------------------
+
+    void place_from_worker(worker& w, item& it, origin from) noexcept {
+        const bool was_in_callback = !w.is_in_engine();
+        core* own = w.enter();
+        if (own == nullptr) {
+            place_from_outside(it, from);
+        } else {
+            context c{*this, own->random_state};
+            const placement p = policy_.place(c, task_info{&it, it.priority, from}, own->id);
+            if (p.to.of == queue::kind::core && p.to.index == own->id) {
+                place_on_own_core(*own, it, p.is_newest, from);
+            } else {
+                place_elsewhere(it, p);
+            }
+        }
+        if (was_in_callback) {
+            w.leave();
+        }
+    }
+
+    void place_on_own_core(core& own, item& it, bool is_newest, origin from) noexcept {
+        bool is_alone = false;
+        if (is_newest) {
+            if (!own.fresh.push(it)) {
+                spill(own);
+                (void)own.fresh.push(it);
+            }
+            is_alone = own.fresh.size() <= 1;
+        } else if (!own.line.push(it)) {
+            own.inbox.push(it);
+        }
+        // The first fresh item wakes nobody: the caller takes it at its next turn, and if its callback
+        // goes on, the next submit or the monitor's tick wakes a sibling. A requeued object is
+        // another matter: its caller is about to run the call it has just claimed.
+        if (!(is_alone && from == origin::spawn)) {
+            fence::light();
+            wake_if_wanted();
+        }
+    }
+
+    void spill(core& own) noexcept {
+        item* oldest[core::deque_capacity / 2];
+        const unsigned count = own.fresh.take_oldest(oldest, core::deque_capacity / 2);
+        own.inbox.push(oldest, count);
+    }
+
+    void place_from_outside(item& it, origin from) noexcept {
+        static thread_local uint64_t random_state = 0;
+        if (random_state == 0) [[unlikely]] {
+            random_state = 0x2545F4914F6CDD1DULL ^ reinterpret_cast<uintptr_t>(&random_state);
+        }
+        context c{*this, random_state};
+        place_elsewhere(it, policy_.place(c, task_info{&it, it.priority, from}, no_core));
+    }
+
+    void place_elsewhere(item& it, placement p) noexcept {
+        if (p.to.of == queue::kind::core) {
+            const size_t index = nearest_core(p.to.index);
+            cores_[index]->inbox.push(it);
+            fence::light();
+            if (crowd_.is_idle(static_cast<core_id>(index))) {
+                wake_core(static_cast<core_id>(index));
+            }
+            return;
+        }
+        if (p.to.of == queue::kind::arrivals) {
+            lane* own_lane = arrival_lane();
+            if (own_lane == nullptr || !own_lane->push(it)) {
+                shared_[it.priority].push(it);
+            }
+        } else {
+            shared_[nearest_priority(p.to.index)].push(it);
+        }
+        fence::light();
+        wake_if_wanted();
+    }
+
+    // --- the loop ------------------------------------------------------------------------------
+
+    void work(worker& w) noexcept override {
+        step s;
+        core* own = w.seat();
+        while (own != nullptr) {
+            // mo: relaxed, a request to leave; seen one turn later at worst.
+            if (surplus_.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+                return;
+            }
+            if (s.tries == 0 && s.spins == 0 && own->turn % orphan_period == 0) {
+                adopt_orphan(w, own);
+            }
+            context c{*this, own->random_state};
+            s.turn = own->turn;
+            const action a = policy_.next(c, own->id, s);
+            if (a.what == action::kind::park) {
+                return;
+            }
+            if (a.what == action::kind::spin) {
+                spin(a.argument);
+                s.tries = 0;
+                ++s.spins;
+                continue;
+            }
+            if (a.what == action::kind::poll) {
+                const unsigned reaped = poll(w, poll_budget, s.tries != 0);
+                s.tries = reaped != 0 ? 0 : s.tries + 1;
+                s.spins = reaped != 0 ? 0 : s.spins;
+                own = w.seat();
+                if (own != nullptr) {
+                    own->turn += reaped;
+                }
+                continue;
+            }
+            item* it = take(*own, w, a);
+            if (it == nullptr) {
+                ++s.tries;
+                continue;
+            }
+            ++own->turn;
+            s.tries = 0;
+            s.spins = 0;
+            if (w.is_searching_) [[unlikely]] {
+                stop_searching(w, own->length() != 0 || has_arrivals());
+            }
+            it->run(*it, w);
+            own = w.seat();
+        }
+    }
+
+    /// A core that has work but no worker (its worker was lost in a callback and the pool has no
+    /// thread to spare) is served by whoever gets to it, so no queue is stranded.
+    void adopt_orphan(worker& w, core*& own) noexcept {
+        if (crowd_.idle() == 0) {
+            return;
+        }
+        const auto cores = static_cast<core_id>(cores_.size());
+        for (core_id k = 1; k < cores; ++k) {
+            const core_id other = (own->id + k) % cores;
+            if (!crowd_.is_idle(other) || cores_[static_cast<size_t>(other)]->length() == 0) {
+                continue;
+            }
+            if (!crowd_.claim(other)) {
+                continue;
+            }
+            core* left = w.give_up_seat();
+            w.take_seat(*cores_[static_cast<size_t>(other)]);
+            own = w.seat();
+            if (left != nullptr) {
+                left->turn += 1; // its own fairness clock must not stand still
+                crowd_.set_idle(left->id, false);
+                fence::heavy();
+                if (left->length() != 0) {
+                    wake_core(left->id);
+                }
+            }
+            return;
+        }
+    }
+
+    static void spin(int32_t requested_ns) noexcept {
+        const int64_t until = kernel::now_ns() + (requested_ns < spin_max_ns ? requested_ns : spin_max_ns);
+        do {
+            for (unsigned i = 0; i < 8; ++i) {
+                kernel::cpu_relax();
+            }
+        } while (kernel::now_ns() < until);
+    }
+
+    item* take(core& own, worker& w, action a) noexcept {
+        item* it = nullptr;
+        unsigned count = 0;
+        switch (a.what) {
+        case action::kind::take_newest:
+            return own.fresh.pop();
+        case action::kind::take_oldest:
+            return own.fresh.size() != 0 ? own.fresh.pop_oldest() : nullptr;
+        case action::kind::take_line:
+            (void)own.line.take(&it, 1, count);
+            return count != 0 ? it : nullptr;
+        case action::kind::take_inbox: {
+            item* batch[arrival_batch];
+            const auto wanted = std::clamp<int32_t>(a.argument, 1, arrival_batch);
+            return keep_batch(own, batch, own.inbox.take(batch, room(own, wanted)));
+        }
+        case action::kind::take_shared:
+            return shared_[nearest_priority(a.argument)].take(&it, 1) != 0 ? it : nullptr;
+        case action::kind::take_arrivals: {
+            item* batch[arrival_batch];
+            return keep_batch(own, batch, take_arrivals(batch, room(own, arrival_batch), next_random(own.random_state)));
+        }
+        case action::kind::steal:
+            return steal(own, w, *cores_[nearest_core(a.argument)]);
+        default:
+            return nullptr;
+        }
+    }
+
+    static unsigned room(const core& own, unsigned wanted) noexcept {
+        const unsigned free = core::deque_capacity - own.fresh.size();
+        return free / 2 < wanted ? (free / 2 > 0 ? free / 2 : 1) : wanted;
+    }
+
+    /// Returns the first of a batch and puts the rest on the own deque, newest end last to first, so
+    /// that popping replays the order of arrival.
+    item* keep_batch(core& own, item** batch, unsigned count) noexcept {
+        if (count == 0) {
+            return nullptr;
+        }
+        for (unsigned i = count - 1; i > 0; --i) {
+            if (!own.fresh.push(*batch[i])) {
+                own.inbox.push(*batch[i]);
+            }
+        }
+        return batch[0];
+    }
+
+    item* steal(core& own, worker& w, core& victim) noexcept {
+        if (&victim == &own) {
+            return nullptr;
+        }
+        const size_t length = victim.length();
+        if (length == 0 || (length == 1 && is_about_to_be_taken(victim))) {
+            return nullptr;
+        }
+        item* batch[steal_batch];
+        unsigned count = 0;
+        (void)victim.fresh.steal(batch, room(own, steal_batch), count);
+        if (count == 0) {
+            (void)victim.line.take(batch, 1, count);
+        }
+        if (count == 0) {
+            const size_t half = (victim.inbox.size() + 1) / 2;
+            count = victim.inbox.take(
+                batch, room(own, static_cast<unsigned>(std::min<size_t>(half, arrival_batch))));
+        }
+        if (count != 0) {
+            // mo: relaxed, statistics; only this thread writes it.
+            w.steals_.store(w.steals_.load(std::memory_order_relaxed) + count,
+                            std::memory_order_relaxed);
+        }
+        return keep_batch(own, batch, count);
+    }
+
+    /// A lone item is left to the holder of its core unless that worker sits in one callback for more
+    /// than about a microsecond: stealing it would bounce a chain of callbacks between cores.
+    bool is_about_to_be_taken(const core& victim) const noexcept {
+        // mo: relaxed, a hint; workers are never freed while the engine lives.
+        const worker* holder = victim.holder.load(std::memory_order_relaxed);
+        if (holder == nullptr) {
+            return false;
+        }
+        // mo: relaxed, compared with itself a microsecond later.
+        const uint64_t before = holder->started_.load(std::memory_order_relaxed);
+        spin(1000);
+        // mo: relaxed, as above.
+        return holder->started_.load(std::memory_order_relaxed) != before;
+    }
+
+    [[nodiscard]] bool has_work_for(core_id self) const noexcept override {
+        uint64_t unused_random = 1;
+        context c{*this, unused_random};
+        for (unsigned p = 0; p < priority_count; ++p) {
+            if (shared_[p].size() != 0 && policy_.reads(c, self, queue::shared(p))) {
+                return true;
+            }
+        }
+        if (policy_.reads(c, self, queue::arrivals()) && has_arrivals()) {
+            return true;
+        }
+        for (const auto& other : cores_) {
+            if (other->length() != 0 && policy_.reads(c, self, queue::core(other->id)) &&
+                (other->id == self || has_work_to_share(*other))) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    Policy policy_;
+};
+
+} // namespace rp::sched

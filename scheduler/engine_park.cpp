@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sleeping and being woken.
+//
+// Nouns. *parked*: in the idle list, without a core. *assigned*: a waker has taken the worker out of
+// the list and given it a core it claimed for it. *poked*: woken without a core, to look around.
+//
+// park_word: 0 awake, 1 poked or assigned, 2 asleep.
+//   parking worker                              waker (has taken the worker out of the list)
+//   1. enters the idle list (roster lock)       1. assigned = core
+//   2. gives up its core, heavy()               2. park_word: exchange 1
+//   3. looks for idle cores with work           3. it was 2: wakes the futex or the ring
+//   4. park_word: 0 -> 2, else looks again
+//   5. sleeps while park_word == 2
+// Step 3 of the worker pairs with the submit of crowd.hpp; step 4 with step 2 of the waker.
+//
+// A worker with requests in flight sleeps inside its ring, so that it reaps its own completions; its
+// wake-up by a completion gives it no core, so it takes an idle one, or, when all cores are held by
+// others, only turns the completions into queued items.
+//
+// Rejected: one eventfd for each worker (a system call more per wake than a futex in the ring, with
+// the same latency); leaving the core with a parked worker (then a completion of another worker could
+// not use it).
+#include "kernel_iface/linux/clock.hpp"
+#include "kernel_iface/linux/futex.hpp"
+#include "scheduler/engine.hpp"
+
+#include <climits>
+#include <mutex>
+
+namespace rp::sched {
+
+bool engine::park(worker& w) noexcept {
+    {
+        const std::scoped_lock guard(roster_lock_);
+        push_idle(w);
+    }
+    const bool was_searching = w.is_searching_;
+    w.is_searching_ = false;
+    if (core* c = w.give_up_seat(); c != nullptr) {
+        surrender_core(*c, was_searching);
+    } else {
+        if (was_searching) {
+            crowd_.stop_searching();
+        }
+        fence::heavy();
+    }
+    // mo: relaxed, statistics; only this thread writes it.
+    w.parks_.store(w.parks_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    // mo: relaxed, a setting.
+    int64_t deadline_ns = kernel::now_ns() + idle_timeout_ns_.load(std::memory_order_relaxed);
+    for (;;) {
+        if (seat_assigned(w)) {
+            return true;
+        }
+        core* c = find_idle_core_with_work(w.last_core_);
+        if (c != nullptr && take_back(w, *c)) {
+            return true;
+        }
+        if (w.ring_ != nullptr && w.ring_->has_completions()) {
+            if (take_back(w, *cores_[static_cast<size_t>(w.last_core_)])) {
+                return true;
+            }
+            reap_while_parked(w);
+        }
+        // mo: relaxed, a hint; leaving is decided under the roster lock.
+        if ((surplus_.load(std::memory_order_relaxed) != 0 ||
+             // mo: seq_cst, pairs engine.shut_down (shut_down).
+             is_shut_down_.load(std::memory_order_seq_cst) ||
+             kernel::now_ns() >= deadline_ns)) {
+            if (may_exit_idle(w)) {
+                return false;
+            }
+            // mo: relaxed, a setting.
+            deadline_ns = kernel::now_ns() + idle_timeout_ns_.load(std::memory_order_relaxed);
+        }
+        sleep(w, deadline_ns);
+    }
+}
+
+/// For a worker outside the idle list and without a core: takes an idle core that has work.
+bool engine::take_core_with_work(worker& w) noexcept {
+    core* c = find_idle_core_with_work(w.last_core_);
+    if (c == nullptr || !crowd_.claim(c->id)) {
+        return false;
+    }
+    w.take_seat(*c);
+    return true;
+}
+
+core* engine::find_idle_core_with_work(int32_t prefer) noexcept {
+    if (crowd_.idle() == 0) {
+        return nullptr;
+    }
+    const auto count = static_cast<int32_t>(cores_.size());
+    bool is_asked = false;
+    for (int32_t k = 0; k < count; ++k) {
+        const int32_t c = (prefer + k) % count;
+        if (!crowd_.is_idle(c)) {
+            continue;
+        }
+        if (is_asked && reads_everything_) {
+            return nullptr; // every core would give the same answer
+        }
+        is_asked = true;
+        if (has_work_for(c) || has_waiting_arms()) {
+            return cores_[static_cast<size_t>(c)].get();
+        }
+    }
+    return nullptr;
+}
+
+/// Takes the seat a waker has assigned, if there is one.
+bool engine::seat_assigned(worker& w) noexcept {
+    // mo: acquire, pairs worker.assigned (assign).
+    core* c = w.assigned_.load(std::memory_order_acquire);
+    // mo: relaxed, a poke that arrives now is followed by another look anyway.
+    w.park_word_.store(0, std::memory_order_relaxed);
+    if (c == nullptr) {
+        // mo: acquire, pairs worker.assigned (assign): a waker between its two steps.
+        c = w.assigned_.load(std::memory_order_acquire);
+        if (c == nullptr) {
+            return false;
+        }
+    }
+    // mo: relaxed, only a waker that has taken this worker out of the idle list writes it.
+    w.assigned_.store(nullptr, std::memory_order_relaxed);
+    w.is_searching_ = w.is_assigned_searching_;
+    w.take_seat(*c);
+    return true;
+}
+
+/// A parked worker found work itself: leaves the list and takes the idle core, unless a waker was
+/// faster with either.
+bool engine::take_back(worker& w, core& c) noexcept {
+    if (!crowd_.claim(c.id)) {
+        return false;
+    }
+    {
+        const std::scoped_lock guard(roster_lock_);
+        if (w.is_idle_) {
+            remove_idle(w);
+            w.take_seat(c);
+            return true;
+        }
+        crowd_.set_idle(c.id, false);
+    }
+    // Another core is on its way to this worker. Somebody else may be needed for this one.
+    fence::heavy();
+    if (has_work_for(c.id)) {
+        wake_core(c.id);
+    }
+    return false;
+}
+
+void engine::reap_while_parked(worker& w) noexcept {
+    if (w.ring_->needs_enter()) {
+        w.ring_->submit_and_get_events();
+    }
+    (void)reap(w, *w.ring_, 256);
+}
+
+void engine::sleep(worker& w, int64_t deadline_ns) noexcept {
+    const bool in_ring = w.ring_ != nullptr && w.ring_->in_flight() != 0;
+    // mo: relaxed, published by the CAS below.
+    w.sleeps_in_ring_.store(in_ring, std::memory_order_relaxed);
+    uint32_t awake = 0;
+    // mo: seq_cst, pairs worker.park_word (unpark).
+    if (!w.park_word_.compare_exchange_strong(
+            awake, 2, std::memory_order_seq_cst, std::memory_order_relaxed)) {
+        // mo: relaxed, the poke is answered by the caller's next look.
+        w.park_word_.store(0, std::memory_order_relaxed);
+        return;
+    }
+    if (in_ring) {
+        w.ring_->wait(w.park_word_, 2, deadline_ns);
+    } else {
+        (void)kernel::futex_wait(w.park_word_, 2, deadline_ns);
+    }
+    // mo: seq_cst, pairs worker.park_word (unpark): the caller looks at `assigned` next.
+    w.park_word_.exchange(0, std::memory_order_seq_cst);
+}
+
+void engine::unpark(worker& w) noexcept {
+    // mo: seq_cst, pairs worker.park_word (sleep).
+    if (w.park_word_.exchange(1, std::memory_order_seq_cst) != 2) {
+        return;
+    }
+    // mo: relaxed, published by the CAS to 2.
+    if (w.sleeps_in_ring_.load(std::memory_order_relaxed)) {
+        const std::scoped_lock guard(w.ring_guard_);
+        if (w.ring_ != nullptr) {
+            w.ring_->wake(w.park_word_);
+            return;
+        }
+    }
+    // Everyone on the word: the worker's ring may still have a waiter there from an earlier sleep,
+    // which would swallow the only wake.
+    (void)kernel::futex_wake(w.park_word_, INT_MAX);
+}
+
+/// Idle for the whole timeout, or surplus, or the engine is shutting down: may this worker leave?
+bool engine::may_exit_idle(worker& w) noexcept {
+    const std::scoped_lock guard(roster_lock_);
+    if (!w.is_idle_) {
+        return false; // a waker was faster
+    }
+    // mo: relaxed, guard: roster_lock_.
+    const uint32_t exist = threads_.load(std::memory_order_relaxed);
+    // mo: relaxed, guard: roster_lock_.
+    const uint32_t maximum = maximum_.load(std::memory_order_relaxed);
+    // mo: relaxed, a one-way flag.
+    const bool is_over = is_shut_down_.load(std::memory_order_relaxed) || exist > maximum;
+    const bool has_requests = w.ring_ != nullptr && w.ring_->in_flight() != 0;
+    // mo: relaxed, guard: roster_lock_.
+    if (!is_over && (has_requests || w.is_persistent ||
+                     exist <= minimum_.load(std::memory_order_relaxed))) {
+        return false;
+    }
+    remove_idle(w);
+    // mo: relaxed, guard: roster_lock_.
+    threads_.store(exist - 1, std::memory_order_relaxed);
+    // mo: relaxed, guard: roster_lock_.
+    surplus_.store(exist - 1 > maximum ? exist - 1 - maximum : 0, std::memory_order_relaxed);
+    return true;
+}
+
+} // namespace rp::sched

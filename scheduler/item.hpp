@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What a queue holds: one callback object, queued at most once.
+#include <cstdint>
+
+namespace rp::sched {
+
+class worker;
+
+inline constexpr unsigned priority_high = 0;
+inline constexpr unsigned priority_normal = 1;
+inline constexpr unsigned priority_low = 2;
+inline constexpr unsigned priority_count = 3;
+
+/// Where a runnable item comes from.
+enum class origin : uint8_t {
+    external, ///< a thread that is not a worker of this pool
+    spawn,    ///< a callback of this pool
+    requeue,  ///< the object has more calls pending than the one just claimed
+    io,       ///< an I/O completion
+};
+
+/// Embedded at the start of every callback object.
+/// Ownership: from place() until a worker takes it, an item belongs to exactly one queue.
+struct item {
+    /// Runs one callback on `w`, which is in engine code when it is called and again when it returns.
+    void (*run)(item& self, worker& w) noexcept = nullptr;
+    item* link = nullptr; ///< used only by a queue that could not get a block of memory
+    uint8_t priority = priority_normal;
+    bool runs_long = false; ///< the object's callbacks do not count towards the concurrency target
+};
+
+} // namespace rp::sched

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+// The monitor: a tick every millisecond while any worker is awake, none otherwise.
+//
+// What it notices, for a worker that has been in the same callback since the last tick:
+//   its ring has work only the owner can do   -> signals the owner, whose handler enters the kernel
+//   (deferred completions, unsubmitted            once for its ring; then reaps and queues what became
+//   requests, cancels)                            visible
+//   it sleeps in the kernel and work waits    -> takes its core and gives it to another worker, made
+//                                                 if the maximum allows it
+//   its core has a lone item and a core is    -> wakes a worker to take it
+//   idle
+// and besides: items nobody was woken for (see crowd.hpp), threads that could not be made.
+//
+// Why a millisecond: the promise is that a callback blocked out of the pool's sight delays others by a
+// few milliseconds at most, which takes two ticks; a tick costs about 10 us here, 1 % of a core.
+// Rejected: a timer signal on every worker (interrupts callbacks that do no harm); a watchdog role
+// that wanders among the workers (all of them may be blocked at once, which is when it is needed).
+#include "scheduler/monitor.hpp"
+
+#include "kernel_iface/linux/clock.hpp"
+#include "kernel_iface/linux/futex.hpp"
+#include "kernel_iface/linux/thread.hpp"
+#include "scheduler/engine.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <mutex>
+#include <vector>
+
+namespace rp::sched {
+
+namespace {
+
+constexpr int64_t tick_ns = 1'000'000;
+constexpr int64_t quick_look_ns = 100'000;
+/// Ticks without an awake worker before the monitor sleeps: long enough that a pool fed now and then
+/// does not pay for rousing it each time.
+constexpr unsigned idle_ticks_before_sleep = 50;
+
+struct state {
+    std::mutex lock;
+    std::vector<engine*> engines; // guard: lock
+    bool is_running = false;      // guard: lock
+    std::atomic<uint32_t> is_asleep{0}; // 1: the thread sleeps until somebody rouses it
+};
+
+state& shared() noexcept {
+    static auto* const s = new state; // never destroyed: the thread outlives static objects
+    return *s;
+}
+
+struct sigaction previous_action;
+
+void on_rescue_signal(int signal, siginfo_t* info, void* context) {
+    const int saved_errno = errno;
+    worker* w = worker::current();
+    if (w != nullptr) {
+        w->rescue_ring();
+    } else if ((previous_action.sa_flags & SA_SIGINFO) != 0) {
+        previous_action.sa_sigaction(signal, info, context);
+    } else if (previous_action.sa_handler != SIG_DFL && previous_action.sa_handler != SIG_IGN) {
+        previous_action.sa_handler(signal);
+    }
+    errno = saved_errno;
+}
+
+} // namespace
+
+void monitor::run(void* /*unused*/) noexcept {
+    state& s = shared();
+    std::vector<engine*> watched;
+    unsigned idle_ticks = 0;
+    for (;;) {
+        bool is_active = false;
+        bool wants_quick_look = false;
+        watched.clear();
+        {
+            const std::scoped_lock guard(s.lock);
+            for (engine* e : s.engines) {
+                if (e->try_retain()) {
+                    watched.push_back(e);
+                }
+            }
+        }
+        for (engine* e : watched) {
+            e->tick(is_active, wants_quick_look);
+            e->release();
+        }
+        idle_ticks = is_active ? 0 : idle_ticks + 1;
+        if (idle_ticks < idle_ticks_before_sleep) {
+            const int64_t pause_ns = wants_quick_look ? quick_look_ns : tick_ns;
+            (void)kernel::futex_wait(s.is_asleep, 0, kernel::now_ns() + pause_ns);
+            continue;
+        }
+        idle_ticks = 0;
+        // mo: seq_cst, pairs monitor.asleep (rouse).
+        s.is_asleep.store(1, std::memory_order_seq_cst);
+        fence::heavy();
+        if (!is_anyone_active()) {
+            (void)kernel::futex_wait(s.is_asleep, 1, kernel::no_deadline);
+        }
+        // mo: relaxed, the next round looks at everything.
+        s.is_asleep.store(0, std::memory_order_relaxed);
+    }
+}
+
+bool monitor::is_anyone_active() noexcept {
+    state& s = shared();
+    const std::scoped_lock guard(s.lock);
+    return std::any_of(
+        s.engines.begin(), s.engines.end(), [](const engine* e) { return e->is_active(); });
+}
+
+void monitor::watch(engine& e) noexcept {
+    state& s = shared();
+    const std::scoped_lock guard(s.lock);
+    if (std::find(s.engines.begin(), s.engines.end(), &e) == s.engines.end()) {
+        s.engines.push_back(&e);
+    }
+    if (s.is_running) {
+        return;
+    }
+    struct sigaction action = {};
+    action.sa_sigaction = &on_rescue_signal;
+    action.sa_flags = SA_SIGINFO | SA_RESTART;
+    sigaction(rescue_signal, &action, &previous_action);
+    kernel::thread_options options;
+    options.stack_bytes = 256 * 1024;
+    options.name = "tp:monitor";
+    // Tried again with the next worker if it fails.
+    s.is_running = kernel::start_thread(options, &monitor::run, nullptr) == 0;
+}
+
+void monitor::forget(engine& e) noexcept {
+    state& s = shared();
+    const std::scoped_lock guard(s.lock);
+    std::erase(s.engines, &e);
+}
+
+void monitor::rouse() noexcept {
+    state& s = shared();
+    fence::light();
+    // mo: relaxed, ordered by the fence pair (run).
+    if (s.is_asleep.load(std::memory_order_relaxed) == 0) {
+        return;
+    }
+    // mo: seq_cst, pairs monitor.asleep (run).
+    if (s.is_asleep.exchange(0, std::memory_order_seq_cst) == 1) {
+        (void)kernel::futex_wake(s.is_asleep, 1);
+    }
+}
+
+// --- one tick of one engine -----------------------------------------------------------------------
+
+bool engine::is_active() const noexcept {
+    // mo: relaxed, ordered by the fence pair of monitor::run and monitor::rouse.
+    const uint32_t threads = threads_.load(std::memory_order_relaxed);
+    // mo: relaxed, as above.
+    const uint32_t idle = idle_threads_.load(std::memory_order_relaxed);
+    // mo: relaxed, as above.
+    return threads > idle || is_spawn_owed_.load(std::memory_order_relaxed);
+}
+
+bool engine::has_anything_queued() const noexcept {
+    for (const fifo& f : shared_) {
+        if (f.size() != 0) {
+            return true;
+        }
+    }
+    for (const auto& c : cores_) {
+        if (c->length() != 0) {
+            return true;
+        }
+    }
+    return has_arrivals();
+}
+
+void engine::tick(bool& is_anyone_active, bool& wants_quick_look) noexcept {
+    is_anyone_active = is_anyone_active || is_active();
+    const bool is_work_waiting = has_anything_queued() || has_waiting_arms();
+    for_each_worker([&](worker& w) { tick_worker(w, is_work_waiting, wants_quick_look); });
+    // mo: relaxed, only the monitor clears it.
+    is_spawn_owed_.store(false, std::memory_order_relaxed);
+    if (!is_work_waiting || crowd_.idle() == 0 || crowd_.searching() != 0) {
+        return;
+    }
+    for (const auto& c : cores_) {
+        if (crowd_.is_idle(c->id) && (has_work_for(c->id) || has_waiting_arms())) {
+            wake_core(c->id);
+            return;
+        }
+    }
+}
+
+void engine::tick_worker(worker& w, bool is_work_waiting, bool& wants_quick_look) noexcept {
+    // mo: acquire, pairs worker.busy (leave).
+    const bool is_in_callback = w.busy_.load(std::memory_order_acquire) == 0;
+    // mo: relaxed, compared with itself a tick later.
+    const uint64_t started = w.started_.load(std::memory_order_relaxed);
+    if (!is_in_callback || started != w.seen_started_) {
+        w.seen_started_ = started;
+        return;
+    }
+    bool needs_rescue = false;
+    bool has_completions = false;
+    if (w.ring_guard_.try_lock()) {
+        const std::scoped_lock guard(std::adopt_lock, w.ring_guard_);
+        needs_rescue = w.ring_ != nullptr && w.ring_->has_hidden_work();
+        has_completions = w.ring_ != nullptr && w.ring_->has_completions();
+    }
+    if (needs_rescue) {
+        // mo: relaxed, statistics.
+        rescues_.fetch_add(1, std::memory_order_relaxed);
+        (void)kernel::signal_thread(w.tid_, monitor::rescue_signal);
+        wants_quick_look = true;
+    }
+    if (has_completions) {
+        (void)reap_foreign(w, nullptr, 1024);
+    }
+    // mo: acquire, pairs worker.seat (take_seat).
+    const uintptr_t seat = w.seat_.load(std::memory_order_acquire);
+    if (!is_work_waiting || seat == 0 || (seat & worker::revoking) != 0) {
+        return;
+    }
+    const char letter = kernel::thread_state(w.tid_);
+    if (letter != 'R' && letter != 0) {
+        if (core* c = w.revoke(); c != nullptr) {
+            surrender_core(*c, false);
+        }
+    } else if (reinterpret_cast<const core*>(seat)->length() != 0) {
+        wake_if_wanted();
+    }
+}
+
+} // namespace rp::sched

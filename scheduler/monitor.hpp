@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// One thread for the whole process that notices what nobody else would (see monitor.cpp).
+#include <csignal>
+
+namespace rp::sched {
+
+class engine;
+
+class monitor {
+public:
+    /// Sent to a worker that sits in a callback while only it can make completions visible. SIGURG is
+    /// ignored by default and used by nobody else for anything that a spurious one would disturb.
+    static constexpr int rescue_signal = SIGURG;
+
+    /// Starts looking at `e`; starts the thread and installs the signal handler on first use.
+    static void watch(engine& e) noexcept;
+    /// Stops looking at `e`, which must not be in use any more.
+    static void forget(engine& e) noexcept;
+    /// A worker has become active: makes sure that the monitor is not asleep.
+    static void rouse() noexcept;
+
+private:
+    static void run(void* unused) noexcept;
+    static bool is_anyone_active() noexcept;
+};
+
+} // namespace rp::sched

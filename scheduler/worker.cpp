@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "scheduler/worker.hpp"
+
+#include "scheduler/engine.hpp"
+
+namespace rp::sched {
+
+bool worker::detach_core() noexcept {
+    const bool was_in_callback = !is_in_engine();
+    (void)enter();
+    if (core* c = give_up_seat(); c != nullptr) {
+        owner_.surrender_core(*c, false);
+    }
+    // mo: relaxed, a hint by nature: the answer may be outdated when the callback reads it.
+    const bool is_anyone_idle = owner_.idle_threads_.load(std::memory_order_relaxed) != 0;
+    // mo: relaxed, as above.
+    const uint32_t threads = owner_.threads_.load(std::memory_order_relaxed);
+    // mo: relaxed, as above.
+    const uint32_t maximum = owner_.maximum_.load(std::memory_order_relaxed);
+    if (was_in_callback) {
+        leave();
+    }
+    return is_anyone_idle || threads < maximum;
+}
+
+void worker::blocking_begins() noexcept {
+    if (blocking_depth_++ != 0 || is_in_engine()) {
+        return;
+    }
+    (void)enter();
+    if (ring_ != nullptr && ring_->needs_enter()) {
+        ring_->submit_and_get_events();
+    }
+    if (core* c = give_up_seat(); c != nullptr) {
+        owner_.surrender_core(*c, false);
+    }
+    leave();
+}
+
+void worker::blocking_ends() noexcept {
+    if (--blocking_depth_ != 0 || is_in_engine()) {
+        return;
+    }
+    // If its core is still free the callback goes on as if nothing had happened; otherwise it goes on
+    // without one and parks when it returns.
+    if (enter() == nullptr && owner_.crowd_.claim(last_core_)) {
+        take_seat(*owner_.cores_[static_cast<size_t>(last_core_)]);
+    }
+    leave();
+}
+
+core* worker::settled_seat() noexcept {
+    for (;;) {
+        // mo: acquire, pairs worker.seat (revoke).
+        const uintptr_t s = seat_.load(std::memory_order_acquire);
+        if ((s & revoking) == 0) {
+            return reinterpret_cast<core*>(s);
+        }
+        kernel::cpu_relax();
+    }
+}
+
+void worker::take_seat(core& c) noexcept {
+    last_core_ = c.id;
+    // mo: relaxed, a hint for thieves.
+    c.holder.store(this, std::memory_order_relaxed);
+    // mo: release, pairs worker.seat (revoke): a monitor that takes the core sees what it holds.
+    seat_.store(reinterpret_cast<uintptr_t>(&c), std::memory_order_release);
+}
+
+core* worker::give_up_seat() noexcept {
+    for (;;) {
+        core* c = seat();
+        if (c == nullptr) {
+            return nullptr;
+        }
+        auto expected = reinterpret_cast<uintptr_t>(c);
+        // mo: acq_rel, pairs worker.seat (revoke): exactly one of the two gets the core.
+        if (seat_.compare_exchange_strong(
+                expected, 0, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+            // mo: relaxed, a hint for thieves.
+            c->holder.store(nullptr, std::memory_order_relaxed);
+            return c;
+        }
+    }
+}
+
+core* worker::revoke() noexcept {
+    // mo: acquire, pairs worker.seat (take_seat).
+    uintptr_t s = seat_.load(std::memory_order_acquire);
+    if (s == 0 || (s & revoking) != 0) {
+        return nullptr;
+    }
+    // mo: acq_rel, pairs worker.seat (give_up_seat).
+    if (!seat_.compare_exchange_strong(
+            s, s | revoking, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+        return nullptr;
+    }
+    fence::heavy();
+    // mo: acquire, pairs worker.busy (leave): the core as its worker left it.
+    if (busy_.load(std::memory_order_acquire) != 0) {
+        // mo: release, pairs worker.seat (settled_seat).
+        seat_.store(s, std::memory_order_release);
+        return nullptr;
+    }
+    auto* c = reinterpret_cast<core*>(s);
+    // mo: relaxed, a hint for thieves.
+    c->holder.store(nullptr, std::memory_order_relaxed);
+    // mo: release, pairs worker.seat (settled_seat).
+    seat_.store(0, std::memory_order_release);
+    return c;
+}
+
+} // namespace rp::sched

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// An OS thread of a pool.
+//
+// Nouns. *seat*: the core a worker holds, or nothing. *engine code* and *user code*: where the worker
+// is; `busy` says which. A worker touches the queues of its core in engine code only.
+//
+// A worker that blocks in user code loses its core: at once when it announces the block (blocking_
+// begins), or when the monitor finds it stuck and asleep. The second is a race, decided as follows:
+//   worker enters engine code                  monitor revokes
+//   1. busy = 1                                1. seat |= revoking
+//   2. light()                                 2. heavy()
+//   3. reads seat; revoking: waits until       3. reads busy; 0: the worker cannot have used the seat
+//      the monitor has settled it                 since step 1: seat = nothing, the core is ours;
+//                                                 1: too late: seat without the mark, as it was
+// Rejected: leaving the core with the blocked worker and making an extra one (under a policy without
+// stealing its queue would starve); an atomic exchange at every callback (5 ns each, twice).
+#include "kernel_iface/linux/blocking.hpp"
+#include "kernel_iface/linux/ring.hpp"
+#include "kernel_iface/linux/spin_lock.hpp"
+#include "scheduler/fence.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <sys/types.h>
+
+namespace rp::sched {
+
+class engine;
+struct core;
+
+class worker final : public kernel::blocking_observer {
+public:
+    explicit worker(engine& owner) noexcept : owner_(owner) {}
+    ~worker() = default;
+    worker(const worker&) = delete;
+    worker& operator=(const worker&) = delete;
+
+    /// The worker this thread is, or nullptr.
+    static worker* current() noexcept;
+    [[nodiscard]] engine& owner() noexcept { return owner_; }
+
+    // --- used by callback objects around the user's function -----------------------------------
+
+    void begin_callback() noexcept {
+        is_reaping_ = false;
+        // mo: relaxed, the monitor compares it between ticks; only this thread writes it.
+        started_.store(started_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+        leave();
+    }
+
+    void end_callback() noexcept {
+        (void)enter();
+        // mo: relaxed, statistics; only this thread writes it.
+        callbacks_.store(callbacks_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    }
+
+    /// The callback may take long: gives the core to others, keeps running without one. Returns
+    /// whether another worker is there or can be made (R-CB-9).
+    bool detach_core() noexcept;
+
+    /// For the runtime: the callback instance now running on this worker.
+    void* instance = nullptr;
+    /// A worker that has run a persistent callback is never retired (R-ENV-9).
+    bool is_persistent = false;
+
+    /// From the rescue signal's handler on this thread.
+    void rescue_ring() noexcept {
+        if (ring_ != nullptr) {
+            ring_->rescue();
+        }
+    }
+
+    void blocking_begins() noexcept override;
+    void blocking_ends() noexcept override;
+
+private:
+    friend class engine;
+    template <class Policy> friend class engine_of;
+    friend class monitor;
+
+    static constexpr uintptr_t revoking = 1;
+
+    // --- engine code / user code ---------------------------------------------------------------
+
+    [[nodiscard]] bool is_in_engine() const noexcept {
+        // mo: relaxed, asked by this thread, which alone writes it.
+        return busy_.load(std::memory_order_relaxed) != 0;
+    }
+
+    /// User code -> engine code. Returns the core held, or nullptr.
+    core* enter() noexcept {
+        // mo: relaxed, ordered by the fence pair of the essay.
+        busy_.store(1, std::memory_order_relaxed);
+        fence::light();
+        return seat();
+    }
+
+    /// Engine code -> user code.
+    void leave() noexcept {
+        // mo: release, pairs worker.busy (revoke): what this worker did to its core.
+        busy_.store(0, std::memory_order_release);
+    }
+
+    /// In engine code: the core held, or nullptr.
+    core* seat() noexcept {
+        // mo: acquire, pairs worker.seat (revoke, settled).
+        const uintptr_t s = seat_.load(std::memory_order_acquire);
+        return (s & revoking) == 0 ? reinterpret_cast<core*>(s) : settled_seat();
+    }
+
+    core* settled_seat() noexcept;
+    void take_seat(core& c) noexcept;
+    /// In engine code: gives the core up and returns it (nullptr: there was none).
+    core* give_up_seat() noexcept;
+    /// Monitor only: takes the core away if the worker is in user code.
+    core* revoke() noexcept;
+
+    engine& owner_;
+    std::unique_ptr<kernel::ring> ring_; // made by this thread; others look under ring_guard_
+    kernel::spin_lock ring_guard_;       // foreign use of ring_ against its destruction
+    pid_t tid_ = 0;
+
+    alignas(64) std::atomic<uintptr_t> seat_{0};
+    std::atomic<uint32_t> busy_{1};
+    std::atomic<uint64_t> started_{0};
+    std::atomic<uint64_t> callbacks_{0};
+    std::atomic<uint64_t> steals_{0};
+    std::atomic<uint64_t> parks_{0};
+    std::atomic<uint64_t> completions_{0};
+    bool is_reaping_ = false;   // inside complete() of a reaped request, outside any callback
+    bool is_searching_ = false; // counted in the crowd
+    unsigned blocking_depth_ = 0;
+    int32_t last_core_ = 0;
+
+    // Parking; see engine_park.cpp.
+    alignas(64) std::atomic<uint32_t> park_word_{0};
+    std::atomic<bool> sleeps_in_ring_{false};
+    std::atomic<core*> assigned_{nullptr};
+    bool is_assigned_searching_ = false; // written before assigned_
+    bool is_idle_ = false;               // guard: the engine's roster lock
+    worker* idle_next_ = nullptr;        // guard: the engine's roster lock
+    worker* idle_previous_ = nullptr;    // guard: the engine's roster lock
+
+    // The monitor's notes.
+    uint64_t seen_started_ = 0;
+    uint32_t stuck_ticks_ = 0;
+};
+
+} // namespace rp::sched

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// How large the stress tests are: RINGPOOL_TEST_SCALE percent of full size (default 100), which the
+// sanitizer builds set lower.
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+
+namespace rp::test {
+
+inline uint32_t scaled(uint32_t full) {
+    static const uint64_t percent = [] {
+        const char* given = std::getenv("RINGPOOL_TEST_SCALE");
+        const long value = given != nullptr ? std::atol(given) : 100;
+        return static_cast<uint64_t>(std::clamp(value, 1L, 1000L));
+    }();
+    return static_cast<uint32_t>(std::max<uint64_t>(full * percent / 100, 1));
+}
+
+} // namespace rp::test

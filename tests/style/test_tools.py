@@ -1,0 +1,60 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""summarise_tests.py counts what the programs counted, and never hides a failure behind it."""
+
+import pathlib
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
+import summarise_tests  # noqa: E402
+
+
+def entry(result, stdout="", stderr=""):
+    return {"name": "ringpool:s / s/t", "result": result, "stdout": stdout, "stderr": stderr}
+
+
+DOCTEST = "[doctest] test cases:  5 |  {} passed | {} failed | 40 skipped\n"
+
+
+class Count(unittest.TestCase):
+    def counts(self, *arguments):
+        return summarise_tests.count(entry(*arguments))[:3]
+
+    def test_a_plain_test_counts_as_one(self):
+        self.assertEqual(self.counts("OK"), (1, 0, 0))
+        self.assertEqual(self.counts("FAIL"), (0, 1, 0))
+        self.assertEqual(self.counts("SKIP"), (0, 0, 1))
+
+    def test_conformance_programs_say_how_many(self):
+        self.assertEqual(self.counts("OK", "12 passed, 0 failed, 1 skipped\n"), (12, 0, 1))
+        self.assertEqual(self.counts("FAIL", "12 passed, 2 failed, 1 skipped\n"), (12, 2, 1))
+
+    def test_doctest_says_how_many_and_its_skipped_are_other_files(self):
+        self.assertEqual(self.counts("OK", DOCTEST.format(5, 0)), (5, 0, 0))
+        self.assertEqual(self.counts("FAIL", DOCTEST.format(3, 2)), (3, 2, 0))
+
+    def test_colours_do_not_hide_counts(self):
+        coloured = "[doctest] test cases: \x1b[32m 5\x1b[0m | \x1b[32m5 passed\x1b[0m | 0 failed"
+        self.assertEqual(self.counts("OK", coloured), (5, 0, 0))
+
+    def test_a_missing_feature_in_doctest_is_a_skip_with_its_reason(self):
+        lacks = "a.cpp(3): MESSAGE: skipped, this machine lacks: IORING_OP_FUTEX_WAIT\n"
+        counted = summarise_tests.count(entry("SKIP", lacks + DOCTEST.format(5, 0)))
+        self.assertEqual(counted, (4, 0, 1, ["IORING_OP_FUTEX_WAIT"]))
+
+    def test_a_crash_after_good_counts_is_a_failure(self):
+        for result in ("FAIL", "TIMEOUT", "ERROR", "INTERRUPT", "UNEXPECTEDPASS"):
+            self.assertEqual(self.counts(result, "12 passed, 0 failed, 0 skipped\n"), (12, 1, 0))
+
+    def test_the_summary_names_failures_and_groups_skips(self):
+        skip = entry("SKIP", "skipped: needs clang-format 14\n")
+        parts = [("release", [entry("OK"), entry("FAIL")]), ("asan", [skip]), ("tsan", [skip])]
+        lines, passed, failed, skipped = summarise_tests.summarise(parts)
+        self.assertEqual((passed, failed, skipped), (1, 1, 2))
+        self.assertEqual(lines[0], "FAILED   release: s/t (FAIL, 1 failed)")
+        self.assertEqual(lines[1], "skipped  asan, tsan: s/t (1): needs clang-format 14")
+
+
+if __name__ == "__main__":
+    unittest.main()

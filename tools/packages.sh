@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# Sourced by run and check: what ringpool is built with, and how to get it on Debian and Ubuntu.
+# Something is missing when its command, its pkg-config file or its header is, so that another
+# distribution, where the packages have other names, passes as well.
+
+# what to look for                package
+readonly build_needs='
+command:g++                       g++
+command:gcc                       gcc
+command:meson                     meson
+command:ninja                     ninja-build
+command:pkg-config                pkg-config
+command:python3                   python3
+pc:liburing                       liburing-dev
+'
+readonly tool_needs='
+pc:jemalloc                       libjemalloc-dev
+pc:benchmark                      libbenchmark-dev
+pc:tbb                            libtbb-dev
+pc:libuv                          libuv1-dev
+pc:fmt                            libfmt-dev
+pc:tomlplusplus                   libtomlplusplus-dev
+pc:nlohmann_json                  nlohmann-json3-dev
+pc:CLI11                          libcli11-dev
+header:asio.hpp                   libasio-dev
+'
+readonly test_needs='
+header:doctest/doctest.h          doctest-dev
+'
+
+has_header() {
+    printf '#include <%s>\n' "$1" | g++ -x c++ -M - >/dev/null 2>&1
+}
+
+is_present() {
+    local kind=${1%%:*} name=${1#*:}
+    case $kind in
+        command) command -v "$name" >/dev/null ;;
+        pc) pkg-config --exists "$name" 2>/dev/null ;;
+        header) has_header "$name" ;;
+    esac
+}
+
+missing_packages() {
+    local probe package
+    while read -r probe package; do
+        [ -z "$probe" ] || is_present "$probe" || printf '%s\n' "$package"
+    done <<<"$1"
+}
+
+# Installs what is missing, or says how and ends with 2. Touches no network when nothing is missing.
+require_packages() {
+    local missing as_root=()
+    mapfile -t missing < <(missing_packages "$1")
+    [ ${#missing[@]} -gt 0 ] || return 0
+    local line="apt-get install --yes --no-install-recommends ${missing[*]}"
+    if ! command -v apt-get >/dev/null; then
+        printf 'ringpool needs these (Debian names): %s\n' "${missing[*]}" >&2
+        exit 2
+    fi
+    if [ "$(id -u)" -ne 0 ]; then
+        if command -v sudo >/dev/null && { [ -t 0 ] || sudo -n true 2>/dev/null; }; then
+            as_root=(sudo)
+        else
+            printf 'ringpool needs packages, and only root can install them:\n  %s\n' "$line" >&2
+            exit 2
+        fi
+    fi
+    printf 'installing: %s\n' "${missing[*]}"
+    if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive $line </dev/null; then
+        # An image often ships without package lists.
+        "${as_root[@]}" apt-get update </dev/null &&
+            "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive $line </dev/null || {
+            printf 'could not install; by hand:\n  %s\n' "$line" >&2
+            exit 2
+        }
+    fi
+}
+
+# ninja writes one line over itself on a terminal. Elsewhere every tenth of the way gets a line, and
+# so does whatever is no progress (a warning, an error).
+build_quietly() {
+    if [ -t 1 ]; then
+        ninja "$@"
+        return
+    fi
+    ninja "$@" | awk '
+        match($0, /^\[[0-9]+\/[0-9]+\]/) {
+            split(substr($0, 2, RLENGTH - 2), part, "/")
+            tenth = int(10 * part[1] / part[2])
+            if (tenth > said) { printf "building: %d %%\n", 10 * tenth; said = tenth; fflush() }
+            next
+        }
+        !/^ninja: (Entering directory|no work to do)/ { print; fflush() }'
+    return "${PIPESTATUS[0]}"
+}
