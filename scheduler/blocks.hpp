@@ -3,8 +3,8 @@
 // First-in-first-out queues of unbounded length, built from blocks of pointers.
 //
 // Why blocks: a list threaded through the items themselves touches one cold object per step (60 to
-// 150 ns an item measured under the lock); a block holds 510 pointers in one piece of memory. Blocks
-// circulate through a pool, so a steady state allocates nothing.
+// 150 ns an item measured under the lock); a block holds 510 pointers in one piece of memory.
+// Blocks circulate through a pool, so a steady state allocates nothing.
 //
 // Why pushing cannot fail: when no block can be had, a fifo falls back to linking the items, which
 // always have room for one link.
@@ -23,6 +23,7 @@ struct block {
     uint64_t unused = 0; // rounds the block to 4 KiB
     item* slots[capacity];
 };
+
 static_assert(sizeof(block) == 4096);
 
 /// Free blocks of one engine.
@@ -45,6 +46,7 @@ private:
 class fifo {
 public:
     explicit fifo(block_pool& pool) noexcept : pool_(pool) {}
+
     ~fifo();
     fifo(const fifo&) = delete;
     fifo& operator=(const fifo&) = delete;
@@ -54,6 +56,7 @@ public:
     void push(item* const* items, unsigned count) noexcept;
     /// Takes up to `limit` of the oldest.
     unsigned take(item** out, unsigned limit) noexcept;
+
     [[nodiscard]] size_t size() const noexcept {
         // mo: relaxed, a hint; whoever must not miss a push orders its own announcement before.
         return size_.load(std::memory_order_relaxed);
@@ -80,6 +83,7 @@ private:
 class lane {
 public:
     explicit lane(block_pool& pool) noexcept : pool_(pool) {}
+
     ~lane();
     lane(const lane&) = delete;
     lane& operator=(const lane&) = delete;
@@ -104,7 +108,7 @@ private:
     block* tail_ = nullptr;                       // the producer's
     alignas(64) kernel::spin_lock lock_;
     std::atomic<uint64_t> taken_{0}; // written under lock_
-    block* head_ = nullptr;          // guard: lock_, set by the producer before its first publication
+    block* head_ = nullptr; // guard: lock_, set by the producer before its first publication
 };
 
 } // namespace rp::sched

@@ -19,8 +19,8 @@ struct core {
     lane line;                   ///< producer: the holder
     fifo inbox;
     kernel::arm_inbox arms; ///< requests of foreign threads, armed by the next worker that looks
-    /// The worker holding this core, or nullptr. A hint for thieves and statistics; ownership itself
-    /// is the worker's seat.
+    /// The worker holding this core, or nullptr. A hint for thieves and statistics; ownership
+    /// itself is the worker's seat.
     std::atomic<worker*> holder{nullptr};
 
     // The holder's own; passed on with the core.

@@ -2,9 +2,9 @@
 #pragma once
 // Who is idle and who is searching: the word every submit looks at.
 //
-// Nouns. An *idle core* has no worker; its bit is set in the map. *searching*: a woken worker that has
-// not found work yet. At most one searcher is woken at a time, because a wake is the dearest thing a
-// submit can do (6 us for the waker, 20 us until the sleeper runs, on a virtual machine).
+// Nouns. An *idle core* has no worker; its bit is set in the map. *searching*: a woken worker that
+// has not found work yet. At most one searcher is woken at a time, because a wake is the dearest
+// thing a submit can do (6 us for the waker, 20 us until the sleeper runs, on a virtual machine).
 //
 // The race between a submit and a parking worker:
 //   submitter                                   parking worker
@@ -14,9 +14,9 @@
 //      idle: nothing to do; else wakes one         takes its core back instead of sleeping
 // At least one of the two sees the other, so an item is never left with everyone asleep.
 //
-// A searcher that finds work stops searching and then looks for more to wake the next for. Its look is
-// not fenced (membarrier costs 8 us, and this happens at every wake), so a push at that very instant
-// may go unseen by both sides; the monitor notices the waiting item at its next tick.
+// A searcher that finds work stops searching and then looks for more to wake the next for. Its look
+// is not fenced (membarrier costs 8 us, and this happens at every wake), so a push at that very
+// instant may go unseen by both sides; the monitor notices the waiting item at its next tick.
 //
 // Rejected: waking one worker per submit (a wake storm: 6 us each); a count of sleepers without the
 // searching half (every submit during the 20 us of a wake-up sends another).
@@ -51,7 +51,8 @@ public:
         // mo: relaxed, the CAS below orders it.
         uint64_t word = word_.load(std::memory_order_relaxed);
         while (word != 0 && word < one_searching) {
-            // mo: seq_cst, pairs crowd.word (set_idle): orders the claim before the look at the map.
+            // mo: seq_cst, pairs crowd.word (set_idle): orders the claim before the look at the
+            // map.
             if (word_.compare_exchange_weak(word,
                                             word + one_searching,
                                             std::memory_order_seq_cst,
@@ -108,6 +109,7 @@ public:
 
 private:
     static constexpr uint64_t one_searching = 1ULL << 32U;
+
     static constexpr uint64_t bit(int32_t core) noexcept {
         return 1ULL << (static_cast<uint32_t>(core) % 64U);
     }

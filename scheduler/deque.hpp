@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// A core's own queue: the worker that holds the core pushes and pops at the bottom without a fence or
-// an atomic read-modify-write; thieves take from the top under a small lock and pay for both sides.
+// A core's own queue: the worker that holds the core pushes and pops at the bottom without a fence
+// or an atomic read-modify-write; thieves take from the top under a small lock and pay for both
+// sides.
 //
 // Nouns. *bottom*: index after the newest item; the holder's. *top*: index of the oldest item; the
 // lock's. *released*: every slot below it has been copied out, so the holder may overwrite it.
@@ -16,9 +17,9 @@
 // The fences make at least one of the two see the other. When both do, the thief retracts and the
 // holder, waiting for the lock, finds the settled top.
 //
-// Why slots are copied after the claim and not before: between a copy and the claim the holder could
-// pop that index and push another item there. Hence `released`, which keeps the holder from wrapping
-// around onto claimed slots that are still being copied.
+// Why slots are copied after the claim and not before: between a copy and the claim the holder
+// could pop that index and push another item there. Hence `released`, which keeps the holder from
+// wrapping around onto claimed slots that are still being copied.
 //
 // Rejected: Chase-Lev with a seq_cst fence in pop (4.7 ns a pop, more than everything else in it);
 // a private batch the owner does not share (a callback may block for ever, so every item must stay
@@ -37,7 +38,8 @@
 
 namespace rp::sched {
 
-template <unsigned Capacity> class deque {
+template <unsigned Capacity>
+class deque {
     static_assert(Capacity >= 2 && (Capacity & (Capacity - 1)) == 0, "a power of two");
 
 public:

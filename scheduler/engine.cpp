@@ -24,6 +24,7 @@ struct lane_cache {
     uint64_t serial = 0;
     lane* items = nullptr;
 };
+
 [[gnu::tls_model("initial-exec")]] thread_local lane_cache cached_lane;
 
 /// Engines that are alive, so that an exiting thread gives its lanes back to those only.
@@ -33,19 +34,21 @@ struct live_engines {
 };
 
 live_engines& alive() {
-    static auto* const all = new live_engines; // never destroyed: threads may outlive static objects
+    static auto* const all =
+        new live_engines; // never destroyed: threads may outlive static objects
     return *all;
 }
 
 } // namespace
 
-/// The lanes of one thread. At thread exit they are left, with whatever is still in them, for the next
-/// foreign thread that comes along.
+/// The lanes of one thread. At thread exit they are left, with whatever is still in them, for the
+/// next foreign thread that comes along.
 struct lane_owner {
     struct owned {
         uint64_t serial;
         engine::lane_entry* entry;
     };
+
     std::vector<owned> lanes;
 
     ~lane_owner() {
@@ -68,8 +71,7 @@ struct lane_owner {
 };
 
 engine::engine(bool runs_completions_inline, bool reads_everything)
-    : runs_completions_inline_(runs_completions_inline),
-      reads_everything_(reads_everything),
+    : runs_completions_inline_(runs_completions_inline), reads_everything_(reads_everything),
       serial_(next_serial()) {
     const uint32_t usable = std::clamp(kernel::machine_topology().usable, 1U, crowd::cores_max);
     cores_.reserve(usable);
@@ -252,7 +254,7 @@ engine_statistics engine::statistics() const noexcept {
     return s;
 }
 
-// --- arrival lanes --------------------------------------------------------------------------------
+// --- arrival lanes -------------------------------------------------------------------------------
 
 lane* engine::arrival_lane() noexcept {
     if (cached_lane.serial == serial_) [[likely]] {
@@ -305,7 +307,9 @@ size_t engine::arrivals_length() const noexcept {
     return length;
 }
 
-bool engine::has_arrivals() const noexcept { return arrivals_length() != 0; }
+bool engine::has_arrivals() const noexcept {
+    return arrivals_length() != 0;
+}
 
 unsigned engine::take_arrivals(item** out, unsigned limit, uint32_t start) noexcept {
     // mo: acquire, pairs engine.lanes (arrival_lane).

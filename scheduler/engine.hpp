@@ -4,11 +4,11 @@
 //
 // The class is split by aspect: engine.cpp (life, limits, statistics), engine_roster.cpp (threads:
 // waking, making, retiring), engine_park.cpp (sleeping), engine_io.cpp (requests and completions),
-// engine_of.hpp (the loop and the queues, a template over the policy), monitor.cpp (what nobody else
-// would notice).
+// engine_of.hpp (the loop and the queues, a template over the policy), monitor.cpp (what nobody
+// else would notice).
 //
-// Promises: every placed item is run exactly once; a worker runs callbacks only while it holds a core
-// or after it lost its core inside one; threads never exceed the maximum; every armed request
+// Promises: every placed item is run exactly once; a worker runs callbacks only while it holds a
+// core or after it lost its core inside one; threads never exceed the maximum; every armed request
 // completes exactly once; no worker exits with requests in flight.
 #include "kernel_iface/linux/io_request.hpp"
 #include "scheduler/blocks.hpp"
@@ -99,6 +99,7 @@ protected:
     unsigned take_arrivals(item** out, unsigned limit, uint32_t start) noexcept;
     /// Is a single waiting item of `c` about to be taken by its own holder?
     [[nodiscard]] bool has_work_to_share(const core& c) const noexcept;
+
     /// How many cores a policy may use: at least one.
     [[nodiscard]] uint32_t core_count() const noexcept {
         // mo: relaxed, a setting.
@@ -113,6 +114,7 @@ protected:
             wake_any();
         }
     }
+
     void wake_any() noexcept;
     void wake_core(core_id c) noexcept;
     void stop_searching(worker& w, bool is_more_waiting) noexcept;
@@ -123,9 +125,11 @@ protected:
 
     struct lane_entry {
         explicit lane_entry(block_pool& pool) noexcept : items(pool) {}
+
         lane items;
         bool is_owned = true; // guard: lanes_lock_
     };
+
     static constexpr unsigned lanes_max = 1024;
 
     const bool runs_completions_inline_;
@@ -141,6 +145,7 @@ private:
     friend class monitor;
     friend struct lane_owner;
     static constexpr unsigned crew_chunk_size = 64;
+
     struct crew_chunk {
         std::array<std::atomic<worker*>, crew_chunk_size> slots{};
     };
@@ -177,7 +182,8 @@ private:
     unsigned reap(worker& w, kernel::ring& r, unsigned budget) noexcept;
     unsigned reap_foreign(worker& owner, worker* reaper, unsigned budget) noexcept;
     [[nodiscard]] bool has_waiting_arms() const noexcept;
-    [[nodiscard]] bool post_cancel(worker& w, uintptr_t ring_address, kernel::io_request& request) noexcept;
+    [[nodiscard]] bool
+    post_cancel(worker& w, uintptr_t ring_address, kernel::io_request& request) noexcept;
 
     // --- monitor.cpp ---------------------------------------------------------------------------
     [[nodiscard]] bool is_active() const noexcept;
@@ -185,7 +191,8 @@ private:
     void tick(bool& is_anyone_active, bool& wants_quick_look) noexcept;
     void tick_worker(worker& w, bool is_work_waiting, bool& wants_quick_look) noexcept;
 
-    template <class F> void for_each_worker(F&& f) const noexcept {
+    template <class F>
+    void for_each_worker(F&& f) const noexcept {
         // mo: acquire, pairs engine.crew (enlist).
         const uint32_t size = crew_size_.load(std::memory_order_acquire);
         for (uint32_t i = 0; i < size; ++i) {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests and completions.
 //
-// A request is armed on the ring of a worker, because the kernel ties it to the thread that armed it:
-// the thread's death would cancel it. A foreign thread leaves its request in the inbox of a core; the
-// next worker that looks there arms it. Completions are reaped by the owner of the ring in its turn, by
-// a searching worker that finds some, or by the monitor for an owner stuck in a callback; whoever reaps
-// calls complete(), which ends in a callback run right there or in an item placed on a queue.
+// A request is armed on the ring of a worker, because the kernel ties it to the thread that armed
+// it: the thread's death would cancel it. A foreign thread leaves its request in the inbox of a
+// core; the next worker that looks there arms it. Completions are reaped by the owner of the ring
+// in its turn, by a searching worker that finds some, or by the monitor for an owner stuck in a
+// callback; whoever reaps calls complete(), which ends in a callback run right there or in an item
+// placed on a queue.
 #include "kernel_iface/linux/ring_caps.hpp"
 #include "kernel_iface/linux/thread_source.hpp"
 #include "scheduler/engine.hpp"
@@ -77,9 +78,8 @@ void engine::cancel(kernel::io_request& request) noexcept {
             continue;
         }
         bool is_posted = false;
-        for_each_worker([&](worker& w) {
-            is_posted = is_posted || post_cancel(w, place, request);
-        });
+        for_each_worker(
+            [&](worker& w) { is_posted = is_posted || post_cancel(w, place, request); });
         if (!is_posted) {
             kernel::thread_source().cancel(request);
         }
@@ -106,8 +106,8 @@ bool engine::post_cancel(worker& w, uintptr_t ring_address, kernel::io_request& 
         return true;
     }
     fence::heavy();
-    // A sleeping owner is woken to submit it; a running one gets to it at its next turn; one stuck in
-    // a callback is rescued by the monitor.
+    // A sleeping owner is woken to submit it; a running one gets to it at its next turn; one stuck
+    // in a callback is rescued by the monitor.
     unpark(w);
     return true;
 }

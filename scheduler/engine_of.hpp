@@ -8,7 +8,8 @@
 
 namespace rp::sched {
 
-template <class Policy> class engine_of final : public engine {
+template <class Policy>
+class engine_of final : public engine {
 public:
     engine_of() : engine(Policy::runs_completions_inline(), Policy::reads_everything) {}
 
@@ -39,7 +40,9 @@ private:
         [[nodiscard]] int32_t cores() const noexcept {
             return static_cast<int32_t>(self.core_count());
         }
+
         uint32_t random() noexcept { return next_random(random_state); }
+
         [[nodiscard]] size_t length(queue q) const noexcept {
             switch (q.of) {
             case queue::kind::core:
@@ -50,6 +53,7 @@ private:
                 return self.arrivals_length();
             }
         }
+
         [[nodiscard]] bool has_holder(core_id c) const noexcept {
             // mo: relaxed, a hint.
             return self.cores_[self.nearest_core(c)]->holder.load(std::memory_order_relaxed) !=
@@ -60,6 +64,7 @@ private:
     [[nodiscard]] size_t nearest_core(int32_t index) const noexcept {
         return static_cast<uint32_t>(index) < cores_.size() ? static_cast<size_t>(index) : 0;
     }
+
     [[nodiscard]] static size_t nearest_priority(int32_t index) noexcept {
         return static_cast<uint32_t>(index) < priority_count ? static_cast<size_t>(index)
                                                              : priority_normal;
@@ -97,9 +102,9 @@ private:
         } else if (!own.line.push(it)) {
             own.inbox.push(it);
         }
-        // The first fresh item wakes nobody: the caller takes it at its next turn, and if its callback
-        // goes on, the next submit or the monitor's tick wakes a sibling. A requeued object is
-        // another matter: its caller is about to run the call it has just claimed.
+        // The first fresh item wakes nobody: the caller takes it at its next turn, and if its
+        // callback goes on, the next submit or the monitor's tick wakes a sibling. A requeued
+        // object is another matter: its caller is about to run the call it has just claimed.
         if (!(is_alone && from == origin::spawn)) {
             fence::light();
             wake_if_wanted();
@@ -225,7 +230,8 @@ private:
     }
 
     static void spin(int32_t requested_ns) noexcept {
-        const int64_t until = kernel::now_ns() + (requested_ns < spin_max_ns ? requested_ns : spin_max_ns);
+        const int64_t until =
+            kernel::now_ns() + (requested_ns < spin_max_ns ? requested_ns : spin_max_ns);
         do {
             for (unsigned i = 0; i < 8; ++i) {
                 kernel::cpu_relax();
@@ -253,7 +259,10 @@ private:
             return shared_[nearest_priority(a.argument)].take(&it, 1) != 0 ? it : nullptr;
         case action::kind::take_arrivals: {
             item* batch[arrival_batch];
-            return keep_batch(own, batch, take_arrivals(batch, room(own, arrival_batch), next_random(own.random_state)));
+            return keep_batch(
+                own,
+                batch,
+                take_arrivals(batch, room(own, arrival_batch), next_random(own.random_state)));
         }
         case action::kind::steal:
             return steal(own, w, *cores_[nearest_core(a.argument)]);
@@ -267,8 +276,8 @@ private:
         return free / 2 < wanted ? (free / 2 > 0 ? free / 2 : 1) : wanted;
     }
 
-    /// Returns the first of a batch and puts the rest on the own deque, newest end last to first, so
-    /// that popping replays the order of arrival.
+    /// Returns the first of a batch and puts the rest on the own deque, newest end last to first,
+    /// so that popping replays the order of arrival.
     item* keep_batch(core& own, item** batch, unsigned count) noexcept {
         if (count == 0) {
             return nullptr;
@@ -308,8 +317,8 @@ private:
         return keep_batch(own, batch, count);
     }
 
-    /// A lone item is left to the holder of its core unless that worker sits in one callback for more
-    /// than about a microsecond: stealing it would bounce a chain of callbacks between cores.
+    /// A lone item is left to the holder of its core unless that worker sits in one callback for
+    /// more than about a microsecond: stealing it would bounce a chain of callbacks between cores.
     bool is_about_to_be_taken(const core& victim) const noexcept {
         // mo: relaxed, a hint; workers are never freed while the engine lives.
         const worker* holder = victim.holder.load(std::memory_order_relaxed);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sleeping and being woken.
 //
-// Nouns. *parked*: in the idle list, without a core. *assigned*: a waker has taken the worker out of
-// the list and given it a core it claimed for it. *poked*: woken without a core, to look around.
+// Nouns. *parked*: in the idle list, without a core. *assigned*: a waker has taken the worker out
+// of the list and given it a core it claimed for it. *poked*: woken without a core, to look around.
 //
 // park_word: 0 awake, 1 poked or assigned, 2 asleep.
 //   parking worker                              waker (has taken the worker out of the list)
@@ -13,13 +13,13 @@
 //   5. sleeps while park_word == 2
 // Step 3 of the worker pairs with the submit of crowd.hpp; step 4 with step 2 of the waker.
 //
-// A worker with requests in flight sleeps inside its ring, so that it reaps its own completions; its
-// wake-up by a completion gives it no core, so it takes an idle one, or, when all cores are held by
-// others, only turns the completions into queued items.
+// A worker with requests in flight sleeps inside its ring, so that it reaps its own completions;
+// its wake-up by a completion gives it no core, so it takes an idle one, or, when all cores are
+// held by others, only turns the completions into queued items.
 //
 // Rejected: one eventfd for each worker (a system call more per wake than a futex in the ring, with
-// the same latency); leaving the core with a parked worker (then a completion of another worker could
-// not use it).
+// the same latency); leaving the core with a parked worker (then a completion of another worker
+// could not use it).
 #include "kernel_iface/linux/clock.hpp"
 #include "kernel_iface/linux/futex.hpp"
 #include "scheduler/engine.hpp"
@@ -65,8 +65,7 @@ bool engine::park(worker& w) noexcept {
         // mo: relaxed, a hint; leaving is decided under the roster lock.
         if ((surplus_.load(std::memory_order_relaxed) != 0 ||
              // mo: seq_cst, pairs engine.shut_down (shut_down).
-             is_shut_down_.load(std::memory_order_seq_cst) ||
-             kernel::now_ns() >= deadline_ns)) {
+             is_shut_down_.load(std::memory_order_seq_cst) || kernel::now_ns() >= deadline_ns)) {
             if (may_exit_idle(w)) {
                 return false;
             }
@@ -212,8 +211,8 @@ bool engine::may_exit_idle(worker& w) noexcept {
     const bool is_over = is_shut_down_.load(std::memory_order_relaxed) || exist > maximum;
     const bool has_requests = w.ring_ != nullptr && w.ring_->in_flight() != 0;
     // mo: relaxed, guard: roster_lock_.
-    if (!is_over && (has_requests || w.is_persistent ||
-                     exist <= minimum_.load(std::memory_order_relaxed))) {
+    if (!is_over &&
+        (has_requests || w.is_persistent || exist <= minimum_.load(std::memory_order_relaxed))) {
         return false;
     }
     remove_idle(w);

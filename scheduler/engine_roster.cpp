@@ -1,6 +1,6 @@
-// SPDX-License-Identifier: Apache-2.0
-// The threads of an engine: waking, making and retiring them. All of it is the slow path: the roster
-// lock is taken only when somebody wakes, parks, starts or leaves.
+// SPDX-License-Identifier: Apache-2.0 The threads of an engine: waking, making and retiring them.
+// All of it is the slow path: the roster lock is taken only when somebody wakes, parks, starts or
+// leaves.
 //
 // Invariant under the roster lock: a core is held by one worker, or idle (its bit is in the crowd's
 // map), or closed, or claimed by a thread that is about to give it to a worker.
@@ -21,9 +21,11 @@ namespace {
 
 } // namespace
 
-worker* worker::current() noexcept { return this_worker; }
+worker* worker::current() noexcept {
+    return this_worker;
+}
 
-// --- waking ---------------------------------------------------------------------------------------
+// --- waking --------------------------------------------------------------------------------------
 
 void engine::wake_any() noexcept {
     if (!crowd_.start_searching()) {
@@ -43,9 +45,10 @@ void engine::wake_core(core_id c) noexcept {
     }
 }
 
-/// Gives a claimed core to the worker that went idle last, or to a new one. When the pool may have no
-/// more threads the core is idle again, inside the roster lock: a worker that is about to park enters
-/// the idle list under the same lock and looks at the idle cores afterwards, so one of the two acts.
+/// Gives a claimed core to the worker that went idle last, or to a new one. When the pool may have
+/// no more threads the core is idle again, inside the roster lock: a worker that is about to park
+/// enters the idle list under the same lock and looks at the idle cores afterwards, so one of the
+/// two acts.
 bool engine::assign(core& c, bool is_searching) noexcept {
     worker* w = nullptr;
     {
@@ -98,7 +101,7 @@ void engine::wake_all_idle() noexcept {
     });
 }
 
-// --- cores ----------------------------------------------------------------------------------------
+// --- cores ---------------------------------------------------------------------------------------
 
 void engine::surrender_core(core& c, bool was_searching) noexcept {
     bool is_closed = false;
@@ -156,7 +159,7 @@ void engine::evacuate(core& c) noexcept {
     }
 }
 
-// --- making ---------------------------------------------------------------------------------------
+// --- making --------------------------------------------------------------------------------------
 
 /// A worker structure from the retired ones, or a new one; nullptr when out of memory.
 worker* engine::enlist() noexcept {
@@ -198,8 +201,8 @@ worker* engine::enlist() noexcept {
     return w;
 }
 
-/// Starts the thread that is already counted in threads_. On failure nothing is left behind, the core
-/// is idle again, and the monitor tries once more at its next tick (R-SCHED-12).
+/// Starts the thread that is already counted in threads_. On failure nothing is left behind, the
+/// core is idle again, and the monitor tries once more at its next tick (R-SCHED-12).
 bool engine::start_worker(core* c, bool is_searching) noexcept {
     worker* w = enlist();
     int error = -1;
@@ -247,7 +250,7 @@ bool engine::start_worker(core* c, bool is_searching) noexcept {
     return false;
 }
 
-// --- a thread's life ------------------------------------------------------------------------------
+// --- a thread's life -----------------------------------------------------------------------------
 
 void engine::thread_main(void* self) noexcept {
     auto& w = *static_cast<worker*>(self);
@@ -307,8 +310,8 @@ bool engine::leave_if_surplus() noexcept {
     return left != exist;
 }
 
-/// The end of a worker that is no longer counted: it gives up its core, and stays, reaping, until the
-/// last request on its ring has completed (a request dies with the thread that armed it).
+/// The end of a worker that is no longer counted: it gives up its core, and stays, reaping, until
+/// the last request on its ring has completed (a request dies with the thread that armed it).
 void engine::retire(worker& w) noexcept {
     if (core* c = w.give_up_seat(); c != nullptr) {
         const bool was_searching = w.is_searching_;
@@ -339,7 +342,7 @@ void engine::retire(worker& w) noexcept {
     draining_.fetch_sub(1, std::memory_order_relaxed);
 }
 
-// --- the idle list: newest first, so that surplus workers age out at the far end ------------------
+// --- the idle list: newest first, so that surplus workers age out at the far end -----------------
 
 void engine::push_idle(worker& w) noexcept {
     w.is_idle_ = true;

@@ -3,8 +3,8 @@
 
 namespace rp::sched {
 
-// Constant-initialized to the safe side until the dynamic initializer has asked the kernel; no engine
-// exists before that.
+// Constant-initialized to the safe side until the dynamic initializer has asked the kernel; no
+// engine exists before that.
 const bool fence::is_asymmetric_ = kernel::membarrier_available();
 
 } // namespace rp::sched

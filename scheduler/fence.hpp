@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The asymmetric fence of kernel_iface/linux/barrier.hpp, or the symmetric one where the kernel has no
-// membarrier and under ThreadSanitizer. One well-predicted branch: the alternative, a second
+// The asymmetric fence of kernel_iface/linux/barrier.hpp, or the symmetric one where the kernel has
+// no membarrier and under ThreadSanitizer. One well-predicted branch: the alternative, a second
 // instantiation of every engine, doubles the code for a third of a nanosecond.
 #include "kernel_iface/linux/barrier.hpp"
 
@@ -20,9 +20,13 @@ namespace rp::sched {
 
 struct fence {
 #if RINGPOOL_UNDER_TSAN
-    static constexpr bool is_asymmetric() noexcept { return false; }
+    static constexpr bool is_asymmetric() noexcept {
+        return false;
+    }
 #else
-    static bool is_asymmetric() noexcept { return is_asymmetric_; }
+    static bool is_asymmetric() noexcept {
+        return is_asymmetric_;
+    }
 #endif
 
     /// Hot side, between its store and its load.

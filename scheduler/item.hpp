@@ -23,7 +23,8 @@ enum class origin : uint8_t {
 /// Embedded at the start of every callback object.
 /// Ownership: from place() until a worker takes it, an item belongs to exactly one queue.
 struct item {
-    /// Runs one callback on `w`, which is in engine code when it is called and again when it returns.
+    /// Runs one callback on `w`, which is in engine code when it is called and again when it
+    /// returns.
     void (*run)(item& self, worker& w) noexcept = nullptr;
     item* link = nullptr; ///< used only by a queue that could not get a block of memory
     uint8_t priority = priority_normal;

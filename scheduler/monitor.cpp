@@ -2,19 +2,19 @@
 // The monitor: a tick every millisecond while any worker is awake, none otherwise.
 //
 // What it notices, for a worker that has been in the same callback since the last tick:
-//   its ring has work only the owner can do   -> signals the owner, whose handler enters the kernel
-//   (deferred completions, unsubmitted            once for its ring; then reaps and queues what became
-//   requests, cancels)                            visible
-//   it sleeps in the kernel and work waits    -> takes its core and gives it to another worker, made
-//                                                 if the maximum allows it
-//   its core has a lone item and a core is    -> wakes a worker to take it
-//   idle
+//   its ring has work only the owner can do:  signals the owner, whose handler enters the kernel
+//     deferred completions, unsubmitted         once for its ring; then reaps and queues what has
+//     requests, cancels                         become visible
+//   it sleeps in the kernel and work waits:   takes its core and gives it to another worker, made
+//                                               if the maximum allows it
+//   its core has an item and a core is idle:  wakes a worker to take it
 // and besides: items nobody was woken for (see crowd.hpp), threads that could not be made.
 //
-// Why a millisecond: the promise is that a callback blocked out of the pool's sight delays others by a
-// few milliseconds at most, which takes two ticks; a tick costs about 10 us here, 1 % of a core.
-// Rejected: a timer signal on every worker (interrupts callbacks that do no harm); a watchdog role
-// that wanders among the workers (all of them may be blocked at once, which is when it is needed).
+// Why a millisecond: the promise is that a callback blocked out of the pool's sight delays others
+// by a few milliseconds at most, which takes two ticks; a tick costs about 10 us here, 1 % of a
+// core. Rejected: a timer signal on every worker (interrupts callbacks that do no harm); a watchdog
+// role that wanders among the workers (all of them may be blocked at once, which is when it is
+// needed).
 #include "scheduler/monitor.hpp"
 
 #include "kernel_iface/linux/clock.hpp"
@@ -33,14 +33,14 @@ namespace {
 
 constexpr int64_t tick_ns = 1'000'000;
 constexpr int64_t quick_look_ns = 100'000;
-/// Ticks without an awake worker before the monitor sleeps: long enough that a pool fed now and then
-/// does not pay for rousing it each time.
+/// Ticks without an awake worker before the monitor sleeps: long enough that a pool fed now and
+/// then does not pay for rousing it each time.
 constexpr unsigned idle_ticks_before_sleep = 50;
 
 struct state {
     std::mutex lock;
-    std::vector<engine*> engines; // guard: lock
-    bool is_running = false;      // guard: lock
+    std::vector<engine*> engines;       // guard: lock
+    bool is_running = false;            // guard: lock
     std::atomic<uint32_t> is_asleep{0}; // 1: the thread sleeps until somebody rouses it
 };
 
@@ -150,7 +150,7 @@ void monitor::rouse() noexcept {
     }
 }
 
-// --- one tick of one engine -----------------------------------------------------------------------
+// --- one tick of one engine ----------------------------------------------------------------------
 
 bool engine::is_active() const noexcept {
     // mo: relaxed, ordered by the fence pair of monitor::run and monitor::rouse.

@@ -9,8 +9,9 @@ class engine;
 
 class monitor {
 public:
-    /// Sent to a worker that sits in a callback while only it can make completions visible. SIGURG is
-    /// ignored by default and used by nobody else for anything that a spurious one would disturb.
+    /// Sent to a worker that sits in a callback while only it can make completions visible. SIGURG
+    /// is ignored by default and used by nobody else for anything that a spurious one would
+    /// disturb.
     static constexpr int rescue_signal = SIGURG;
 
     /// Starts looking at `e`; starts the thread and installs the signal handler on first use.

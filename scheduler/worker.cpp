@@ -41,8 +41,8 @@ void worker::blocking_ends() noexcept {
     if (--blocking_depth_ != 0 || is_in_engine()) {
         return;
     }
-    // If its core is still free the callback goes on as if nothing had happened; otherwise it goes on
-    // without one and parks when it returns.
+    // If its core is still free the callback goes on as if nothing had happened; otherwise it goes
+    // on without one and parks when it returns.
     if (enter() == nullptr && owner_.crowd_.claim(last_core_)) {
         take_seat(*owner_.cores_[static_cast<size_t>(last_core_)]);
     }

@@ -2,28 +2,30 @@
 #pragma once
 // An OS thread of a pool.
 //
-// Nouns. *seat*: the core a worker holds, or nothing. *engine code* and *user code*: where the worker
-// is; `busy` says which. A worker touches the queues of its core in engine code only.
+// Nouns. *seat*: the core a worker holds, or nothing. *engine code* and *user code*: where the
+// worker is; `busy` says which. A worker touches the queues of its core in engine code only.
 //
 // A worker that blocks in user code loses its core: at once when it announces the block (blocking_
 // begins), or when the monitor finds it stuck and asleep. The second is a race, decided as follows:
-//   worker enters engine code                  monitor revokes
-//   1. busy = 1                                1. seat |= revoking
-//   2. light()                                 2. heavy()
-//   3. reads seat; revoking: waits until       3. reads busy; 0: the worker cannot have used the seat
-//      the monitor has settled it                 since step 1: seat = nothing, the core is ours;
-//                                                 1: too late: seat without the mark, as it was
-// Rejected: leaving the core with the blocked worker and making an extra one (under a policy without
-// stealing its queue would starve); an atomic exchange at every callback (5 ns each, twice).
+//   worker enters engine code               monitor revokes
+//   1. busy = 1                             1. seat |= revoking
+//   2. light()                              2. heavy()
+//   3. reads seat; revoking: waits until    3. reads busy; 0: the worker cannot have used the core
+//      the monitor has settled it              since step 1, seat = nothing, the core is ours;
+//                                              1: too late, seat without the mark, as it was
+// Rejected: leaving the core with the blocked worker and making an extra one (under a policy
+// without stealing its queue would starve); an atomic exchange at every callback (5 ns each,
+// twice).
 #include "kernel_iface/linux/blocking.hpp"
 #include "kernel_iface/linux/ring.hpp"
 #include "kernel_iface/linux/spin_lock.hpp"
 #include "scheduler/fence.hpp"
 
+#include <sys/types.h>
+
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <sys/types.h>
 
 namespace rp::sched {
 
@@ -33,12 +35,14 @@ struct core;
 class worker final : public kernel::blocking_observer {
 public:
     explicit worker(engine& owner) noexcept : owner_(owner) {}
+
     ~worker() = default;
     worker(const worker&) = delete;
     worker& operator=(const worker&) = delete;
 
     /// The worker this thread is, or nullptr.
     static worker* current() noexcept;
+
     [[nodiscard]] engine& owner() noexcept { return owner_; }
 
     // --- used by callback objects around the user's function -----------------------------------
@@ -77,7 +81,8 @@ public:
 
 private:
     friend class engine;
-    template <class Policy> friend class engine_of;
+    template <class Policy>
+    friend class engine_of;
     friend class monitor;
 
     static constexpr uintptr_t revoking = 1;

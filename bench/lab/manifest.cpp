@@ -46,8 +46,11 @@ std::string nearest(const std::string& word, std::span<const std::string> candid
                 row[j + 1] = std::min({row[j] + 1, row[j + 1] + 1, replace});
             }
         }
-        if (row.back() < best_edits) {
-            best_edits = row.back();
+        // A word cut short is a likely slip however much is missing.
+        const bool cut = word.size() >= 4 && candidate.rfind(word, 0) == 0;
+        const std::size_t edits = cut ? std::min<std::size_t>(row.back(), 2) : row.back();
+        if (edits < best_edits) {
+            best_edits = edits;
             best = candidate;
         }
     }

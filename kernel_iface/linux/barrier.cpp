@@ -33,13 +33,6 @@ bool register_membarrier() noexcept {
     return is_registered;
 }
 
-/// The word of symmetric_fence, alone on its cache line.
-struct alignas(64) fence_word {
-    std::atomic<uint32_t> value{0};
-};
-
-fence_word shared_fence_word;
-
 } // namespace
 
 bool membarrier_available() noexcept {
@@ -57,10 +50,16 @@ void membarrier_all() noexcept {
 }
 
 void symmetric_fence::full() noexcept {
-    // Both sides are RMWs of one word, so one of them reads from the other's release sequence; what
-    // the earlier side stored before its RMW is then visible to the later side's loads.
-    // mo: acq_rel, pairs fence.word (full, on the other side).
-    shared_fence_word.value.fetch_add(1, std::memory_order_acq_rel);
+#if defined(__x86_64__)
+    // An instruction rather than atomic_thread_fence, which gcc does not accept under
+    // ThreadSanitizer, and rather than an RMW of a shared word, which would order everything with
+    // everything in the sanitizer's eyes and so hide the races it is there to find.
+    asm volatile("mfence" ::: "memory");
+#elif defined(__aarch64__)
+    asm volatile("dmb ish" ::: "memory");
+#else
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+#endif
 }
 
 } // namespace rp::kernel

@@ -28,7 +28,7 @@ struct asymmetric_fence {
 };
 
 /// Without membarrier, and under ThreadSanitizer (which models neither membarrier nor bare fences):
-/// both sides do an RMW on one process-wide word, which orders them as full fences do.
+/// a full fence on both sides.
 struct symmetric_fence {
     static constexpr bool is_asymmetric = false;
 

@@ -2,10 +2,11 @@
 #pragma once
 // How a file handle and a TP_IO (or, later, a completion port) meet.
 //
-// A file object is bound at most once in its life (R-IO-2). The binding names a *target*, which gets
-// one packet for each operation that ends asynchronously, and a *sink*, on whose rings the operations
-// of this handle are armed. The file object keeps the target alive: it calls target->file_closed()
-// once, after its last operation has ended, and never touches the target afterwards.
+// A file object is bound at most once in its life (R-IO-2). The binding names a *target*, which
+// gets one packet for each operation that ends asynchronously, and a *sink*, on whose rings the
+// operations of this handle are armed. The file object keeps the target alive: it calls
+// target->file_closed() once, after its last operation has ended, and never touches the target
+// afterwards.
 #include "kernel_iface/linux/io_request.hpp"
 
 #include <windows.h>
@@ -72,8 +73,8 @@ struct io_operation final : kernel::io_request {
 /// FILE_FLAG_OVERLAPPED, or already bound).
 DWORD bind_completion_target(HANDLE file, completion_target& target, kernel::io_sink& sink) noexcept;
 
-/// Names the sink for overlapped operations on handles that are not bound. Set once, by the runtime,
-/// before any program code runs; until then such operations use kernel::thread_source().
+/// Names the sink for overlapped operations on handles that are not bound. Set once, by the
+/// runtime, before any program code runs; until then such operations use kernel::thread_source().
 void set_default_sink(kernel::io_sink& (*provider)() noexcept) noexcept;
 
 } // namespace rp::nt

@@ -14,11 +14,8 @@ namespace rp::tp {
 callback_object::callback_object(object_magic magic,
                                  const environment& env,
                                  uint64_t tally) noexcept
-    : magic_(magic),
-      tally_(tally),
-      cancel_callback(env.cancel_callback),
-      finalization_callback(env.finalization_callback),
-      is_persistent(env.is_persistent),
+    : magic_(magic), tally_(tally), cancel_callback(env.cancel_callback),
+      finalization_callback(env.finalization_callback), is_persistent(env.is_persistent),
       pool_(env.pool) {
     priority = static_cast<uint8_t>(env.priority);
     runs_long = env.runs_long;
@@ -39,9 +36,8 @@ bool callback_object::claim() noexcept {
     uint64_t before = tally_.load(std::memory_order_acquire);
     for (;;) {
         const bool is_tombstone = (before & tally::tombstone) != 0;
-        const uint64_t after = is_tombstone
-                                   ? (before & ~tally::tombstone) - tally::pending_one
-                                   : before - tally::pending_one + tally::running_one;
+        const uint64_t after = is_tombstone ? (before & ~tally::tombstone) - tally::pending_one
+                                            : before - tally::pending_one + tally::running_one;
         // mo: acq_rel, pairs object.tally (add_pending): the submitter's writes.
         if (!tally_.compare_exchange_weak(
                 before, after, std::memory_order_acq_rel, std::memory_order_acquire)) {
@@ -84,7 +80,8 @@ uint32_t callback_object::cancel_pending() noexcept {
         if (owed == 0 || is_alive_as(object_magic::io)) {
             return 0;
         }
-        const uint64_t after = (before & ~uint64_t{UINT32_MAX}) | tally::pending_one | tally::tombstone;
+        const uint64_t after =
+            (before & ~uint64_t{UINT32_MAX}) | tally::pending_one | tally::tombstone;
         // mo: acq_rel, pairs object.tally (claim): a worker claims a call or finds the tombstone.
         if (tally_.compare_exchange_weak(
                 before, after, std::memory_order_acq_rel, std::memory_order_relaxed)) {
@@ -132,7 +129,7 @@ void callback_object::finish() noexcept {
     bound_to->release();
 }
 
-// --- waiting --------------------------------------------------------------------------------------
+// --- waiting -------------------------------------------------------------------------------------
 
 void callback_object::enter_wait() noexcept {
     const std::scoped_lock guard(waiters_lock_);
@@ -156,7 +153,8 @@ void callback_object::leave_wait() noexcept {
     }
 }
 
-template <class Quiet> void callback_object::wait_for(Quiet is_quiet) noexcept {
+template <class Quiet>
+void callback_object::wait_for(Quiet is_quiet) noexcept {
     for (;;) {
         // mo: acquire, pairs object.wait (settle).
         const uint32_t word = wait_word_.load(std::memory_order_acquire);
@@ -179,7 +177,7 @@ void callback_object::wait_until_quiet() noexcept {
     leave_wait();
 }
 
-// --- a cleanup group's close ----------------------------------------------------------------------
+// --- a cleanup group's close ---------------------------------------------------------------------
 
 bool callback_object::hold_for_group_close() noexcept {
     const std::scoped_lock guard(waiters_lock_);
@@ -204,6 +202,8 @@ void callback_object::wait_until_quiet_for_group() noexcept {
     }
 }
 
-void callback_object::release_after_group_close() noexcept { leave_wait(); }
+void callback_object::release_after_group_close() noexcept {
+    leave_wait();
+}
 
 } // namespace rp::tp

@@ -3,9 +3,9 @@
 // What all TP_* objects have in common: the counters, the environment they were made with, waiting,
 // closing and being freed.
 //
-// Memory is type-stable (a slab for each kind): a pointer to a freed object still points at an object
-// of that kind, so a stale PTP_* is recognised by its `magic`, and a late wake of a waiter that has
-// already left does no harm.
+// Memory is type-stable (a slab for each kind): a pointer to a freed object still points at an
+// object of that kind, so a stale PTP_* is recognised by its `magic`, and a late wake of a waiter
+// that has already left does no harm.
 #include "kernel_iface/linux/slab.hpp"
 #include "kernel_iface/linux/spin_lock.hpp"
 #include "runtime/tp/environment.hpp"
@@ -31,7 +31,8 @@ enum class object_magic : uint32_t {
 };
 
 class callback_object : public sched::item {
-    // First, within the bytes of a freed piece that stay readable: what a stale pointer may look at.
+    // First, within the bytes of a freed piece that stay readable: what a stale pointer may look
+    // at.
     std::atomic<object_magic> magic_;
     std::atomic<uint32_t> wait_word_{0}; // counts changes that may have made the object quiet
 
@@ -59,8 +60,8 @@ public:
         return tally_.fetch_add(tally::pending_one, std::memory_order_acq_rel);
     }
 
-    /// The worker that took the object out of a queue: true when there is a call to run, which is then
-    /// counted as running. In either case the object is queued again if more is pending.
+    /// The worker that took the object out of a queue: true when there is a call to run, which is
+    /// then counted as running. In either case the object is queued again if more is pending.
     [[nodiscard]] bool claim() noexcept;
     /// A call has returned (from a disassociated one if `was_disassociated`).
     void done(bool was_disassociated) noexcept;
@@ -82,6 +83,7 @@ public:
     void release_after_group_close() noexcept;
 
     [[nodiscard]] tp::pool& pool() const noexcept { return *pool_; }
+
     [[nodiscard]] sched::engine& engine() const noexcept { return pool_->engine(); }
 
     PVOID context = nullptr;
@@ -104,6 +106,7 @@ protected:
     void join_group(const environment& env) noexcept;
     /// Nothing refers to the object any more: frees it.
     virtual void destroy() noexcept = 0;
+
     /// Drops operations that were started and have not reported back (TP_IO only).
     virtual uint32_t drop_started() noexcept { return 0; }
 
@@ -118,7 +121,8 @@ protected:
 private:
     void enter_wait() noexcept;
     void leave_wait() noexcept;
-    template <class Quiet> void wait_for(Quiet is_quiet) noexcept;
+    template <class Quiet>
+    void wait_for(Quiet is_quiet) noexcept;
 };
 
 } // namespace rp::tp

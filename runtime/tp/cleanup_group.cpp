@@ -79,8 +79,7 @@ void group::close_members(bool is_cancelling, void* cleanup_context) noexcept {
     if (is_cancelling) {
         for (callback_object* member = held; member != nullptr; member = member->group_next) {
             const bool was_dropped = member->cancel_pending() != 0;
-            member->was_dropped_by_group =
-                was_dropped && member->is_alive_as(object_magic::simple);
+            member->was_dropped_by_group = was_dropped && member->is_alive_as(object_magic::simple);
         }
     }
     for (callback_object* member = held; member != nullptr;) {

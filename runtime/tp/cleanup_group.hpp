@@ -5,15 +5,16 @@
 // Nouns. *member*: an object made with an environment that names the group and not yet closed.
 // *releasing*: what CloseThreadpoolCleanupGroupMembers does to a member.
 //
-// Steps of a close:   1. under the lock: take every member out of the list, hold it, stop its submits
+// Steps of a close:   1. under the lock: take every member out of the list, hold it, stop its
+// submits
 //                     2. cancelling: drop what each still owes
 //                     3. for each: wait until nothing is owed, running or disassociated
 //                     4. close it unless it closed itself meanwhile; if this close was the one that
 //                        released it and cancelling was asked for, call its cancel callback
 //                     5. let go of it
-// A member that is being freed at step 1 is left to the worker that frees it. It will look for itself
-// in the group afterwards: groups live in type-stable memory, so that look is harmless even when the
-// group is gone; it finds that it is no longer a member.
+// A member that is being freed at step 1 is left to the worker that frees it. It will look for
+// itself in the group afterwards: groups live in type-stable memory, so that look is harmless even
+// when the group is gone; it finds that it is no longer a member.
 #include "kernel_iface/linux/spin_lock.hpp"
 
 #include <windows.h>
@@ -28,13 +29,13 @@ class callback_object;
 class group {
 public:
     static group* create() noexcept;
-    static group* of(PTP_CLEANUP_GROUP handle) noexcept {
-        return reinterpret_cast<group*>(handle);
-    }
+
+    static group* of(PTP_CLEANUP_GROUP handle) noexcept { return reinterpret_cast<group*>(handle); }
 
     [[nodiscard]] PTP_CLEANUP_GROUP handle() noexcept {
         return reinterpret_cast<PTP_CLEANUP_GROUP>(this);
     }
+
     [[nodiscard]] bool is_alive() const noexcept {
         // mo: relaxed, a check for programs that use a closed group; nothing is published.
         return magic_.load(std::memory_order_relaxed) == magic_alive;

@@ -21,6 +21,8 @@ struct environment {
 
 /// Returns 0 or the Win32 error: ERROR_INVALID_PARAMETER for an unknown version or priority
 /// (R-ENV-4/5), a closed pool or group, or when the process is exiting (R-LIFE-23).
-DWORD read_environment(const TP_CALLBACK_ENVIRON* from, const char* function, environment& to) noexcept;
+DWORD read_environment(const TP_CALLBACK_ENVIRON* from,
+                       const char* function,
+                       environment& to) noexcept;
 
 } // namespace rp::tp

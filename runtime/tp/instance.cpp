@@ -3,8 +3,8 @@
 
 #include "kernel_iface/nt/critical_section.hpp"
 #include "kernel_iface/nt/event.hpp"
-#include "kernel_iface/nt/module.hpp"
 #include "kernel_iface/nt/misuse.hpp"
+#include "kernel_iface/nt/module.hpp"
 #include "kernel_iface/nt/mutex.hpp"
 #include "kernel_iface/nt/semaphore.hpp"
 #include "kernel_iface/nt/status.hpp"
@@ -38,7 +38,9 @@ instance::instance(sched::worker& w, callback_object& object) noexcept
     w.instance = this;
 }
 
-instance::~instance() { worker_.instance = nullptr; }
+instance::~instance() {
+    worker_.instance = nullptr;
+}
 
 instance* instance::current() noexcept {
     sched::worker* w = sched::worker::current();
@@ -122,11 +124,12 @@ void instance::run_epilogue() noexcept {
               "the critical section is not owned by the callback's thread");
     }
     if ((slots_ & mutex_slot) != 0) {
-        check(nt::release_mutex(mutex_),
-              release_mutex_failed,
-              "ReleaseMutexWhenCallbackReturns",
-              mutex_,
-              "the mutex could not be released: a bad handle, or not owned by the callback's thread");
+        check(
+            nt::release_mutex(mutex_),
+            release_mutex_failed,
+            "ReleaseMutexWhenCallbackReturns",
+            mutex_,
+            "the mutex could not be released: a bad handle, or not owned by the callback's thread");
     }
     if ((slots_ & semaphore_slot) != 0) {
         check(nt::release_semaphore(semaphore_, static_cast<LONG>(semaphore_count_), nullptr),

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// TP_CALLBACK_INSTANCE: one execution of one callback, and what it asked to be done when it returns.
+// TP_CALLBACK_INSTANCE: one execution of one callback, and what it asked to be done when it
+// returns.
 //
 // Life of an execution:  claim -> user code: callback, finalization callback, epilogue actions ->
-// engine code -> done (waiters are released). The order of the epilogue is R-CB-3: critical section,
-// mutex, semaphore, event, library; then the accounting, so that a waiter released by it may free what
-// the actions used.
+// engine code -> done (waiters are released). The order of the epilogue is R-CB-3: critical
+// section, mutex, semaphore, event, library; then the accounting, so that a waiter released by it
+// may free what the actions used.
 #include "scheduler/worker.hpp"
 
 #include <windows.h>
@@ -26,6 +27,7 @@ public:
 
     /// The one running on this thread, or nullptr.
     static instance* current() noexcept;
+
     [[nodiscard]] PTP_CALLBACK_INSTANCE handle() noexcept {
         return reinterpret_cast<PTP_CALLBACK_INSTANCE>(this);
     }
@@ -33,7 +35,9 @@ public:
     [[nodiscard]] bool is_of(const callback_object& object) const noexcept {
         return &object_ == &object;
     }
+
     [[nodiscard]] bool is_disassociated() const noexcept { return is_disassociated_; }
+
     [[nodiscard]] group* group_of_object() const noexcept;
 
     /// After the user's function has returned: finalization callback and epilogue actions.
@@ -51,7 +55,14 @@ private:
     void run_epilogue() noexcept;
 
     // One slot of each kind (R-CB-2); the bit says that it is taken.
-    enum slot : uint8_t { section_slot = 1, mutex_slot = 2, semaphore_slot = 4, event_slot = 8, library_slot = 16 };
+    enum slot : uint8_t {
+        section_slot = 1,
+        mutex_slot = 2,
+        semaphore_slot = 4,
+        event_slot = 8,
+        library_slot = 16
+    };
+
     bool take(slot which) noexcept;
 
     sched::worker& worker_;

@@ -30,8 +30,7 @@ struct io::queued_packet : sched::item {
 };
 
 io::io(PTP_WIN32_IO_CALLBACK callback, PVOID pv, const environment& env) noexcept
-    : callback_object(object_magic::io, env, 0),
-      callback_(callback),
+    : callback_object(object_magic::io, env, 0), callback_(callback),
       engine_(env.pool->bind_engine()) {
     engine_.retain();
     context = pv;
@@ -148,7 +147,9 @@ void io::file_closed() noexcept {
     let_go_of_memory();
 }
 
-void io::destroy() noexcept { let_go_of_memory(); }
+void io::destroy() noexcept {
+    let_go_of_memory();
+}
 
 void io::let_go_of_memory() noexcept {
     // mo: acq_rel, pairs io.memory (the other one).

@@ -2,11 +2,11 @@
 #pragma once
 // TP_IO: completions of one file handle, delivered as callbacks.
 //
-// Nouns. *credit*: a StartThreadpoolIo without its callback or CancelThreadpoolIo yet; credits are the
-// `pending` of the tally. *packet*: an operation of the bound handle has ended. *orphan*: an operation
-// whose callback was dropped by Wait(TRUE) or a group's close while it was in flight; its packet is
-// swallowed. `epoch` tells orphans apart: it is noted in each operation when it is issued and changes
-// with each drop (R-IO-20, O-51).
+// Nouns. *credit*: a StartThreadpoolIo without its callback or CancelThreadpoolIo yet; credits are
+// the `pending` of the tally. *packet*: an operation of the bound handle has ended. *orphan*: an
+// operation whose callback was dropped by Wait(TRUE) or a group's close while it was in flight; its
+// packet is swallowed. `epoch` tells orphans apart: it is noted in each operation when it is issued
+// and changes with each drop (R-IO-20, O-51).
 //
 //   packet arrives                               Wait(TRUE)
 //   1. run at once, or queued as an item         1. lock: epoch += 1, credits = 0
@@ -15,8 +15,8 @@
 //      otherwise: swallowed
 // Step 2 is under the same lock as the drop, so no callback begins after Wait(TRUE) has returned.
 //
-// Two lives. The *logical* one ends as for every callback object. The *memory* is kept until the file
-// object is gone too, because operations of the handle look at the target.
+// Two lives. The *logical* one ends as for every callback object. The *memory* is kept until the
+// file object is gone too, because operations of the handle look at the target.
 #include "kernel_iface/nt/completion_target.hpp"
 #include "runtime/tp/callback_object.hpp"
 
@@ -30,7 +30,9 @@ public:
                       PVOID context,
                       const environment& env,
                       DWORD& error) noexcept;
+
     static io* of(PTP_IO handle) noexcept { return reinterpret_cast<io*>(handle); }
+
     [[nodiscard]] PTP_IO handle() noexcept { return reinterpret_cast<PTP_IO>(this); }
 
     void start() noexcept;
@@ -52,10 +54,10 @@ private:
     void let_go_of_memory() noexcept;
 
     PTP_WIN32_IO_CALLBACK callback_;
-    sched::engine& engine_;             // one reference: the file's operations are armed on it
+    sched::engine& engine_; // one reference: the file's operations are armed on it
     kernel::spin_lock credits_lock_;
-    uint64_t epoch_ = 0;                // guard: credits_lock_
-    uint32_t dropped_ = 0;              // guard: credits_lock_; starts that a drop overtook
+    uint64_t epoch_ = 0;                    // guard: credits_lock_
+    uint32_t dropped_ = 0;                  // guard: credits_lock_; starts that a drop overtook
     std::atomic<uint32_t> memory_holds_{2}; // the logical life and the file object
 };
 

@@ -11,11 +11,11 @@
 #include <ringpool/ringpool.h>
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <new>
-#include <unistd.h>
 
 namespace rp::tp {
 
@@ -53,10 +53,14 @@ const char* process_policy() noexcept {
     return name != nullptr && *name != '\0' ? name : sched::policy_names()[0];
 }
 
-kernel::io_sink& default_sink() noexcept { return pool::process_default()->bind_engine(); }
+kernel::io_sink& default_sink() noexcept {
+    return pool::process_default()->bind_engine();
+}
 
 /// Before any program code runs.
-[[gnu::constructor]] void announce_default_sink() { nt::set_default_sink(&default_sink); }
+[[gnu::constructor]] void announce_default_sink() {
+    nt::set_default_sink(&default_sink);
+}
 
 } // namespace
 
@@ -288,9 +292,13 @@ RP_EXPORT BOOL rp_pool_set_policy(PTP_POOL pool, const char* name) {
     return error == 0 ? TRUE : FALSE;
 }
 
-RP_EXPORT const char* const* rp_policy_names(void) { return sched::policy_names(); }
+RP_EXPORT const char* const* rp_policy_names(void) {
+    return sched::policy_names();
+}
 
-RP_EXPORT const char* rp_version(void) { return RINGPOOL_VERSION; }
+RP_EXPORT const char* rp_version(void) {
+    return RINGPOOL_VERSION;
+}
 
 RP_EXPORT BOOL rp_pool_set_idle_timeout(PTP_POOL pool, DWORD milliseconds) {
     tp::pool* p = tp::given_or_default(pool, "rp_pool_set_idle_timeout");

@@ -17,11 +17,14 @@ public:
     static pool* create() noexcept;
     /// The pool of everything that names none; made on first use (R-POOL-3).
     static pool* process_default() noexcept;
+
     static pool* of(PTP_POOL handle) noexcept { return reinterpret_cast<pool*>(handle); }
+
     /// R-LIFE-23: after exit() has begun, creating fails and waiting returns at once.
     static bool is_process_exiting() noexcept;
 
     [[nodiscard]] PTP_POOL handle() noexcept { return reinterpret_cast<PTP_POOL>(this); }
+
     [[nodiscard]] bool is_alive() const noexcept {
         // mo: relaxed, a check for programs that use a closed pool; nothing is published.
         return magic_.load(std::memory_order_relaxed) == magic_alive;
@@ -57,10 +60,10 @@ private:
     std::atomic<uint32_t> references_{1};
     std::atomic<sched::engine*> engine_;
     bool is_default_ = false;
-    mutable std::mutex settings_;           // cold: policy and stack
-    bool is_engine_bound_ = false;          // guard: settings_
-    TP_POOL_STACK_INFORMATION stack_ = {};  // guard: settings_; as set, zeros mean the default
-    bool is_stack_set_ = false;             // guard: settings_
+    mutable std::mutex settings_;          // cold: policy and stack
+    bool is_engine_bound_ = false;         // guard: settings_
+    TP_POOL_STACK_INFORMATION stack_ = {}; // guard: settings_; as set, zeros mean the default
+    bool is_stack_set_ = false;            // guard: settings_
 };
 
 } // namespace rp::tp

@@ -13,7 +13,9 @@ namespace {
 
 class simple final : public callback_object {
 public:
-    static simple* create(PTP_SIMPLE_CALLBACK callback, PVOID context, const environment& env) noexcept;
+    static simple*
+    create(PTP_SIMPLE_CALLBACK callback, PVOID context, const environment& env) noexcept;
+
     void submit() noexcept { engine().place(*this, sched::origin::spawn); }
 
 private:
@@ -42,9 +44,8 @@ private:
 
 constinit kernel::slab simple_slab{sizeof(simple), alignof(simple)};
 
-simple* simple::create(PTP_SIMPLE_CALLBACK callback,
-                       PVOID context,
-                       const environment& env) noexcept {
+simple*
+simple::create(PTP_SIMPLE_CALLBACK callback, PVOID context, const environment& env) noexcept {
     void* memory = simple_slab.take();
     return memory != nullptr ? new (memory) simple(callback, context, env) : nullptr;
 }

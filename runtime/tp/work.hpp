@@ -8,7 +8,9 @@ namespace rp::tp {
 class work final : public callback_object {
 public:
     static work* create(PTP_WORK_CALLBACK callback, PVOID context, const environment& env) noexcept;
+
     static work* of(PTP_WORK handle) noexcept { return reinterpret_cast<work*>(handle); }
+
     [[nodiscard]] PTP_WORK handle() noexcept { return reinterpret_cast<PTP_WORK>(this); }
 
     void submit() noexcept {

@@ -16,7 +16,8 @@ struct entry {
     engine* (*make)();
 };
 
-template <class Policy> constexpr entry entry_of() {
+template <class Policy>
+constexpr entry entry_of() {
     return {Policy::name, []() -> engine* { return new engine_of<Policy>; }};
 }
 
@@ -55,6 +56,8 @@ const char* const* policy_names() noexcept {
     return names;
 }
 
-bool is_policy(std::string_view name) noexcept { return find(name) != nullptr; }
+bool is_policy(std::string_view name) noexcept {
+    return find(name) != nullptr;
+}
 
 } // namespace rp::sched

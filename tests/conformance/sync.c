@@ -405,9 +405,8 @@ TEST("R-SYNC-6", "a duplicate handle is refused when all are wanted") {
 }
 
 TEST("R-SYNC-6", "one bad handle makes the wait fail") {
-    HANDLE gone = manual_event();
-    CloseHandle(gone);
-    HANDLE h[2] = {auto_event(), gone};
+    HANDLE h[2] = {auto_event(), manual_event()};
+    CloseHandle(h[1]);
     SetLastError(0);
     CHECK_EQ(WaitForMultipleObjects(2, h, FALSE, 0), WAIT_FAILED);
     CHECK_EQ(GetLastError(), ERROR_INVALID_HANDLE);
@@ -575,11 +574,28 @@ TEST("R-SYNC-11", "a critical section excludes") {
     DeleteCriticalSection(&x->section);
 }
 
+struct spoiler {
+    HANDLE go, done;
+};
+
+static void spoil(void* argument) {
+    struct spoiler* s = argument;
+    CHECK(signaled(s->go));
+    SetLastError(5678);
+    CHECK(!SetEvent(NULL));
+    SetEvent(s->done);
+}
+
 TEST("R-ERR-1", "the last error belongs to its thread") {
-    HANDLE e = auto_event();
+    struct spoiler* s = fresh(sizeof *s);
+    s->go = manual_event();
+    s->done = manual_event();
+    struct helper* helper = helper_start(spoil, s);
     SetLastError(1234);
-    struct helper* helper = helper_start(signal_later, NULL);
-    REQUIRE(helper_join(helper));
+    SetEvent(s->go);
+    CHECK(signaled(s->done));
     CHECK_EQ(GetLastError(), 1234);
-    CloseHandle(e);
+    REQUIRE(helper_join(helper));
+    CloseHandle(s->go);
+    CloseHandle(s->done);
 }

@@ -4,15 +4,14 @@
 
 #include <windows.h>
 
+#include <doctest/doctest.h>
 #include <ringpool/ringpool.h>
 
-#include <doctest/doctest.h>
-
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstdlib>
-#include <unistd.h>
 
 extern "C" int mallctl(const char*, void*, size_t*, void*, size_t) __attribute__((weak));
 

@@ -5,17 +5,16 @@
 
 #include <windows.h>
 
+#include <doctest/doctest.h>
 #include <ringpool/ringpool.h>
 
-#include <doctest/doctest.h>
-
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <memory>
 #include <string>
 #include <thread>
-#include <unistd.h>
 #include <vector>
 
 using rp::test::random_source;
@@ -30,12 +29,8 @@ struct operation {
     std::atomic<uint32_t>* strange = nullptr;
 };
 
-VOID CALLBACK on_read(PTP_CALLBACK_INSTANCE,
-                      PVOID,
-                      PVOID overlapped,
-                      ULONG result,
-                      ULONG_PTR bytes,
-                      PTP_IO) {
+VOID CALLBACK
+on_read(PTP_CALLBACK_INSTANCE, PVOID, PVOID overlapped, ULONG result, ULONG_PTR bytes, PTP_IO) {
     auto* op = CONTAINING_RECORD(overlapped, operation, overlapped);
     const bool is_data = result == NO_ERROR && bytes == 1 && op->byte == 'x';
     const bool is_end = result == NO_ERROR && bytes == 0;
@@ -129,8 +124,8 @@ TEST_CASE("R-IO-19/R-IO-20: dropped operations call nobody back, and the object 
             file,
             [](PTP_CALLBACK_INSTANCE, PVOID context, PVOID, ULONG, ULONG_PTR, PTP_IO) {
                 // mo: relaxed, compared after the wait.
-                static_cast<std::atomic<uint32_t>*>(context)->fetch_add(
-                    1, std::memory_order_relaxed);
+                static_cast<std::atomic<uint32_t>*>(context)->fetch_add(1,
+                                                                        std::memory_order_relaxed);
             },
             &called,
             &env);

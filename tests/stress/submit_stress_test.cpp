@@ -5,9 +5,8 @@
 
 #include <windows.h>
 
-#include <ringpool/ringpool.h>
-
 #include <doctest/doctest.h>
+#include <ringpool/ringpool.h>
 
 #include <atomic>
 #include <memory>
@@ -41,12 +40,15 @@ struct private_pool {
         InitializeThreadpoolEnvironment(&env);
         SetThreadpoolCallbackPool(&env, pool);
     }
+
     ~private_pool() { CloseThreadpool(pool); }
+
     private_pool(const private_pool&) = delete;
     private_pool& operator=(const private_pool&) = delete;
 };
 
-template <class Body> void under_every_policy(Body body) {
+template <class Body>
+void under_every_policy(Body body) {
     for (const char* const* name = rp_policy_names(); *name != nullptr; ++name) {
         const std::string policy = *name;
         CAPTURE(policy);
@@ -138,6 +140,7 @@ struct group_round {
         // mo: relaxed, compared after the group's close.
         static_cast<group_round*>(context)->ran.fetch_add(1, std::memory_order_relaxed);
     }
+
     static VOID CALLBACK cancel(PVOID context, PVOID) {
         // mo: relaxed, compared after the group's close.
         static_cast<group_round*>(context)->cancelled.fetch_add(1, std::memory_order_relaxed);
@@ -175,12 +178,14 @@ namespace {
 
 struct self_closing {
     static std::atomic<uint32_t> ran;
+
     static VOID CALLBACK run(PTP_CALLBACK_INSTANCE, PVOID, PTP_WORK work) {
         CloseThreadpoolWork(work);
         // mo: relaxed, polled by the test.
         ran.fetch_add(1, std::memory_order_relaxed);
     }
 };
+
 std::atomic<uint32_t> self_closing::ran{0};
 
 } // namespace

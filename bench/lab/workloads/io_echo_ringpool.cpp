@@ -176,7 +176,7 @@ public:
     }
 
     void retire_one() {
-        // mo: acq_rel, the last one to retire has seen what the others wrote
+        // mo: acq_rel, pairs last_retire (itself): the last one sees what the others wrote
         if (open_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
             closed_.set();
         }

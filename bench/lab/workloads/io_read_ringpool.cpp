@@ -163,7 +163,7 @@ private:
     }
 
     void retire() {
-        // mo: acq_rel, the last one to retire has seen what the others wrote
+        // mo: acq_rel, pairs last_retire (itself): the last one sees what the others wrote
         if (in_flight_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
             drained_.set();
         }

@@ -23,7 +23,8 @@ struct partitioned {
         return {queue::core(static_cast<core_id>(c.random() % cores)), false};
     }
 
-    template <class Context> action next(Context& c, core_id /*self*/, const step& s) const {
+    template <class Context>
+    action next(Context& c, core_id /*self*/, const step& s) const {
         if (c.length(queue::shared(priority_high)) != 0) {
             return {action::kind::take_shared, priority_high};
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// `shared-fifo`: one central FIFO for each priority, workers woken last-in first-out. See README.md.
+// `shared-fifo`: one central FIFO for each priority, workers woken last-in first-out. See
+// README.md.
 #include "scheduler/policy.hpp"
 
 namespace rp::sched::policies {
@@ -16,7 +17,8 @@ struct shared_fifo {
         return {queue::shared(task.priority), false};
     }
 
-    template <class Context> action next(Context& /*c*/, core_id /*self*/, const step& s) const {
+    template <class Context>
+    action next(Context& /*c*/, core_id /*self*/, const step& s) const {
         if (s.tries == 0 && s.turn % poll_period == poll_period - 1) {
             return {action::kind::poll, 0};
         }

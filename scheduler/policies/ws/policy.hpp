@@ -27,7 +27,8 @@ struct ws {
         return {queue::core(from), task.from == origin::spawn};
     }
 
-    template <class Context> action next(Context& c, core_id self, const step& s) const {
+    template <class Context>
+    action next(Context& c, core_id self, const step& s) const {
         if (c.length(queue::shared(priority_high)) != 0) {
             return {action::kind::take_shared, priority_high};
         }
@@ -88,7 +89,8 @@ private:
         if (attempt < cores) {
             const uint32_t start = c.random();
             // One random victim first, then everyone in order, so that a round misses nobody.
-            const uint32_t victim = attempt == 0 ? start % cores : (static_cast<uint32_t>(self) + attempt) % cores;
+            const uint32_t victim =
+                attempt == 0 ? start % cores : (static_cast<uint32_t>(self) + attempt) % cores;
             return {action::kind::steal, static_cast<int32_t>(victim)};
         }
         if (attempt == cores) {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "scheduler/deque.hpp"
-
 #include "tests/unit/unit_test.hpp"
 
 #include <doctest/doctest.h>

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // The engine under every policy, with items that are nothing but counters.
-#include "scheduler/engine.hpp"
-
 #include "kernel_iface/linux/blocking.hpp"
 #include "kernel_iface/linux/clock.hpp"
 #include "kernel_iface/linux/futex.hpp"
 #include "kernel_iface/linux/ring_caps.hpp"
+#include "scheduler/engine.hpp"
 
 #include <doctest/doctest.h>
+
+#include <unistd.h>
 
 #include <atomic>
 #include <deque>
 #include <memory>
 #include <thread>
-#include <unistd.h>
 #include <vector>
 
 using namespace rp;
@@ -27,6 +27,7 @@ struct engine_release {
         e->release();
     }
 };
+
 using engine_ptr = std::unique_ptr<engine, engine_release>;
 
 /// A counter that can be waited for.
@@ -37,10 +38,12 @@ public:
         value_.fetch_add(1, std::memory_order_release);
         (void)kernel::futex_wake(value_, 100);
     }
+
     [[nodiscard]] uint32_t value() const {
         // mo: acquire, pairs test.gate (count).
         return value_.load(std::memory_order_acquire);
     }
+
     bool wait(uint32_t target, int64_t seconds = 20) {
         const int64_t deadline = kernel::now_ns() + seconds * 1'000'000'000;
         for (uint32_t v = value(); v < target; v = value()) {
@@ -56,7 +59,8 @@ private:
     std::atomic<uint32_t> value_{0};
 };
 
-template <class Function> struct task : item {
+template <class Function>
+struct task : item {
     explicit task(Function f) : function(std::move(f)) {
         run = [](item& self, worker& w) noexcept {
             auto& t = static_cast<task&>(self);
@@ -65,10 +69,12 @@ template <class Function> struct task : item {
             w.end_callback();
         };
     }
+
     Function function;
 };
 
-template <class Body> void under_every_policy(Body body) {
+template <class Body>
+void under_every_policy(Body body) {
     for (const char* const* name = policy_names(); *name != nullptr; ++name) {
         CAPTURE(*name);
         engine_ptr e(engine::create(*name));
@@ -193,10 +199,14 @@ TEST_CASE("R-POOL-12: idle workers above the minimum leave after the timeout, th
     CHECK(e->statistics().threads == 2);
     gate entered;
     gate opened;
+    gate left;
     auto body = [&] {
         entered.count();
-        const kernel::blocking_scope announced;
-        (void)opened.wait(1);
+        {
+            const kernel::blocking_scope announced;
+            (void)opened.wait(1);
+        }
+        left.count();
     };
     std::deque<task<decltype(body)>> tasks;
     for (int i = 0; i < 8; ++i) {
@@ -206,6 +216,7 @@ TEST_CASE("R-POOL-12: idle workers above the minimum leave after the timeout, th
     REQUIRE(entered.wait(8));
     CHECK(e->statistics().threads == 8);
     opened.count();
+    REQUIRE(left.wait(8));
     const int64_t deadline = kernel::now_ns() + 10'000'000'000;
     while (e->statistics().threads > 2 && kernel::now_ns() < deadline) {
         std::this_thread::yield();
@@ -256,6 +267,7 @@ TEST_CASE("engine: a request armed by a thread that exits at once still complete
         gate* done = nullptr;
         int32_t result = -1;
     };
+
     under_every_policy([](engine& e) {
         int ends[2];
         REQUIRE(pipe(ends) == 0);

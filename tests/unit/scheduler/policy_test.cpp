@@ -20,15 +20,19 @@ struct fake_context {
     uint32_t state = 1;
 
     [[nodiscard]] int32_t cores() const { return core_count; }
+
     uint32_t random() { return state = state * 1664525U + 1013904223U; }
+
     [[nodiscard]] size_t length(queue q) const {
         return q.of == queue::kind::shared ? lengths[q.index] : 0;
     }
+
     [[nodiscard]] bool has_holder(core_id) const { return true; }
 };
 
 /// Every action of one fruitless search, up to the first spin or park.
-template <class Policy> std::multiset<int> round_of(fake_context c, uint64_t turn) {
+template <class Policy>
+std::multiset<int> round_of(fake_context c, uint64_t turn) {
     Policy policy;
     std::multiset<int> seen;
     for (step s{0, 0, turn}; s.tries < 100; ++s.tries) {

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Policies: their names, when they can be set, and that the promises of Windows hold under each of
+ * them (R-WORK-10, R-POOL-6, R-ENV-6, R-SCHED-5). */
+#include "tests/conformance/fixture.h"
+
+#include <ringpool/ringpool.h>
+
+static struct probe* probe_under(const char* policy, DWORD minimum, DWORD maximum) {
+    struct probe* p = probe_new(minimum, maximum);
+    if (!rp_pool_set_policy(p->pool, policy)) {
+        printf("  policy %s: error %u\n", policy, (unsigned)GetLastError());
+        abort();
+    }
+    return p;
+}
+
+/* The pool of a test, and whether its checks failed, under the name of a policy. */
+#define UNDER_EACH_POLICY(body)                                                                    \
+    for (const char* const* policy = rp_policy_names(); *policy; policy++) {                       \
+        LONG failures = count(&test_failures);                                                     \
+        body(*policy);                                                                             \
+        if (count(&test_failures) != failures)                                                     \
+            printf("  under policy %s\n", *policy);                                                \
+    }
+
+TEST("RP-POLICY-1", "there are policies, and their names differ") {
+    const char* const* names = rp_policy_names();
+    REQUIRE(names && names[0]);
+    for (int i = 0; names[i]; i++) {
+        CHECK(names[i][0] != 0);
+        for (int j = 0; j < i; j++)
+            CHECK(strcmp(names[i], names[j]) != 0);
+    }
+    CHECK(rp_policy_names() == names);
+}
+
+TEST("RP-POLICY-2", "an unknown policy is ERROR_INVALID_PARAMETER, and the pool still works") {
+    struct probe* p = probe_new(0, 1);
+    CHECK_FAILS(rp_pool_set_policy(p->pool, "no such policy"), ERROR_INVALID_PARAMETER);
+    CHECK_FAILS(rp_pool_set_policy(p->pool, ""), ERROR_INVALID_PARAMETER);
+    CHECK_FAILS(rp_pool_set_policy(p->pool, NULL), ERROR_INVALID_PARAMETER);
+    CHECK(pass_sentinel(p));
+    probe_end(p);
+}
+
+TEST("RP-POLICY-3", "the policy of a pool that has run a callback cannot be changed") {
+    struct probe* p = probe_new(0, 1);
+    CHECK(pass_sentinel(p));
+    CHECK_FAILS(rp_pool_set_policy(p->pool, rp_policy_names()[0]), ERROR_BUSY);
+    CHECK(pass_sentinel(p));
+    CHECK_FAILS(rp_pool_set_policy(p->pool, "no such policy"), ERROR_INVALID_PARAMETER);
+    probe_end(p);
+}
+
+static void query_name(const char* policy) {
+    struct probe* p = probe_under(policy, 0, 2);
+    rp_pool_info info = {.size = sizeof info};
+    CHECK(rp_pool_query(p->pool, &info));
+    CHECK(info.policy && !strcmp(info.policy, policy));
+    CHECK(pass_sentinel(p));
+    CHECK(rp_pool_query(p->pool, &info));
+    CHECK(info.policy && !strcmp(info.policy, policy));
+    probe_end(p);
+}
+
+TEST("RP-POLICY-4", "rp_pool_query names the policy that was set") {
+    UNDER_EACH_POLICY(query_name);
+}
+
+static void set_again(const char* policy) {
+    struct probe* p = probe_under(policy, 0, 2);
+    CHECK(rp_pool_set_policy(p->pool, rp_policy_names()[0]));
+    CHECK(rp_pool_set_policy(p->pool, policy));
+    CHECK(pass_sentinel(p));
+    probe_end(p);
+}
+
+TEST("RP-POLICY-4", "before the first callback the policy can be changed again") {
+    UNDER_EACH_POLICY(set_again);
+}
+
+struct turns {
+    counter next;
+    LONG at[2][10];
+    counter used[2];
+};
+
+struct turn {
+    struct turns* all;
+    int object;
+};
+
+static VOID CALLBACK take_turn(PTP_CALLBACK_INSTANCE instance, PVOID context, PTP_WORK work) {
+    struct turn* turn = context;
+    (void)instance;
+    (void)work;
+    LONG index = InterlockedIncrement(&turn->all->used[turn->object]) - 1;
+    turn->all->at[turn->object][index] = InterlockedIncrement(&turn->all->next);
+}
+
+static void fair(const char* policy) {
+    struct probe* p = probe_under(policy, 0, 1);
+    struct turns* all = fresh(sizeof *all);
+    struct turn* turn = fresh(2 * sizeof *turn);
+    PTP_WORK works[2];
+    REQUIRE(TrySubmitThreadpoolCallback(simple_gated, p, &p->env));
+    REQUIRE(take(p->entered, 1));
+    for (int i = 0; i < 2; i++) {
+        turn[i].all = all;
+        turn[i].object = i;
+        works[i] = CreateThreadpoolWork(take_turn, &turn[i], &p->env);
+        REQUIRE(works[i] != NULL);
+        submit(works[i], 10);
+    }
+    SetEvent(p->gate);
+    for (int i = 0; i < 2; i++)
+        WaitForThreadpoolWorkCallbacks(works[i], FALSE);
+    CHECK_EQ(count(&all->used[0]), 10);
+    CHECK_EQ(count(&all->used[1]), 10);
+    CHECK_OP(all->at[0][0], <, all->at[1][9]);
+    CHECK_OP(all->at[1][0], <, all->at[0][9]);
+    CloseThreadpoolWork(works[0]);
+    CloseThreadpoolWork(works[1]);
+    probe_end(p);
+}
+
+TEST("R-WORK-10", "ten calls of A and ten of B take turns on one thread, under every policy") {
+    UNDER_EACH_POLICY(fair);
+}
+
+struct feeder {
+    PTP_WORK next;
+    counter calls;
+    counter* stop;
+};
+
+static VOID CALLBACK feed_next(PTP_CALLBACK_INSTANCE instance, PVOID context, PTP_WORK work) {
+    struct feeder* f = context;
+    (void)instance;
+    (void)work;
+    InterlockedIncrement(&f->calls);
+    if (!count(f->stop))
+        SubmitThreadpoolWork(f->next);
+}
+
+static void no_starvation(const char* policy) {
+    struct probe* p = probe_under(policy, 0, 1);
+    struct feeder* f = fresh(2 * sizeof *f);
+    counter* stop = fresh(sizeof *stop);
+    f[0].stop = f[1].stop = stop;
+    /* Two objects keep the only worker busy from inside; a third one comes from outside. */
+    f[1].next = CreateThreadpoolWork(feed_next, &f[0], &p->env);
+    f[0].next = CreateThreadpoolWork(feed_next, &f[1], &p->env);
+    REQUIRE(f[0].next && f[1].next);
+    SubmitThreadpoolWork(f[1].next);
+    for (int i = 0; i < 20; i++)
+        CHECK(pass_sentinel(p));
+    InterlockedExchange(stop, 1);
+    WaitForThreadpoolWorkCallbacks(f[0].next, FALSE);
+    WaitForThreadpoolWorkCallbacks(f[1].next, FALSE);
+    WaitForThreadpoolWorkCallbacks(f[0].next, FALSE);
+    CloseThreadpoolWork(f[0].next);
+    CloseThreadpoolWork(f[1].next);
+    probe_end(p);
+}
+
+TEST("R-SCHED-7", "objects that submit each other do not starve outsiders, under every policy") {
+    UNDER_EACH_POLICY(no_starvation);
+}
+
+static void all_run(const char* policy) {
+    struct probe* p = probe_under(policy, 0, 4);
+    PTP_WORK works[16];
+    for (int i = 0; i < 16; i++) {
+        works[i] = CreateThreadpoolWork(work_count, p, &p->env);
+        REQUIRE(works[i] != NULL);
+    }
+    for (int i = 0; i < 16000; i++)
+        SubmitThreadpoolWork(works[i % 16]);
+    for (int i = 0; i < 16; i++) {
+        WaitForThreadpoolWorkCallbacks(works[i], FALSE);
+        CloseThreadpoolWork(works[i]);
+    }
+    CHECK_EQ(count(&p->returned), 16000);
+    CHECK_OP(count(&p->peak), <=, 4);
+    probe_end(p);
+}
+
+TEST("R-WORK-4", "nothing is lost or doubled, under every policy") {
+    UNDER_EACH_POLICY(all_run);
+}
+
+static void priorities(const char* policy) {
+    struct probe* p = probe_under(policy, 0, 1);
+    struct turns* all = fresh(sizeof *all);
+    struct turn* turn = fresh(2 * sizeof *turn);
+    PTP_WORK works[2];
+    REQUIRE(TrySubmitThreadpoolCallback(simple_gated, p, &p->env));
+    REQUIRE(take(p->entered, 1));
+    for (int i = 0; i < 2; i++) {
+        turn[i].all = all;
+        turn[i].object = i;
+        SetThreadpoolCallbackPriority(&p->env,
+                                      i ? TP_CALLBACK_PRIORITY_HIGH : TP_CALLBACK_PRIORITY_LOW);
+        works[i] = CreateThreadpoolWork(take_turn, &turn[i], &p->env);
+        REQUIRE(works[i] != NULL);
+        submit(works[i], 10);
+    }
+    SetEvent(p->gate);
+    for (int i = 0; i < 2; i++) {
+        WaitForThreadpoolWorkCallbacks(works[i], FALSE);
+        CloseThreadpoolWork(works[i]);
+    }
+    for (int i = 0; i < 10; i++) {
+        CHECK_OP(all->at[1][i], <=, 10);
+        CHECK_OP(all->at[0][i], >, 10);
+    }
+    probe_end(p);
+}
+
+TEST("R-ENV-6", "high priority comes first, under every policy") {
+    UNDER_EACH_POLICY(priorities);
+}
+
+static void cancel_and_reuse(const char* policy) {
+    struct probe* p = probe_under(policy, 0, 1);
+    PTP_WORK work = CreateThreadpoolWork(work_gated_apart, p, &p->env);
+    REQUIRE(work != NULL);
+    submit(work, 10);
+    REQUIRE(take(p->entered, 1));
+    WaitForThreadpoolWorkCallbacks(work, TRUE);
+    SetEvent(p->gate);
+    CHECK(pass_sentinel(p));
+    CHECK_EQ(count(&p->calls), 1);
+    submit(work, 5);
+    WaitForThreadpoolWorkCallbacks(work, FALSE);
+    CHECK(take(p->done, 6));
+    CHECK_EQ(count(&p->calls), 6);
+    CloseThreadpoolWork(work);
+    probe_end(p);
+}
+
+TEST("R-WORK-6", "Wait(TRUE) drops pending calls, under every policy") {
+    UNDER_EACH_POLICY(cancel_and_reuse);
+}
+
+CHILD("environment") {
+    rp_pool_info info = {.size = sizeof info};
+    struct probe* p = probe_new(0, 1);
+    CHECK(pass_sentinel(p));
+    CHECK(rp_pool_query(p->pool, &info));
+    CHECK(info.policy && !strcmp(info.policy, getenv("RINGPOOL_POLICY")));
+    memset(&info, 0, sizeof info);
+    info.size = sizeof info;
+    CHECK(rp_pool_query(NULL, &info));
+    CHECK(info.policy && !strcmp(info.policy, getenv("RINGPOOL_POLICY")));
+    probe_end(p);
+    return 0;
+}
+
+TEST("RP-POLICY-5", "RINGPOOL_POLICY chooses the policy of every pool of the process") {
+    char* before = getenv("RINGPOOL_POLICY");
+    char* kept = before ? strdup(before) : NULL;
+    for (const char* const* policy = rp_policy_names(); *policy; policy++) {
+        REQUIRE(setenv("RINGPOOL_POLICY", *policy, 1) == 0);
+        CHECK_EQ(run_child("environment"), 0);
+    }
+    if (kept)
+        setenv("RINGPOOL_POLICY", kept, 1);
+    else
+        unsetenv("RINGPOOL_POLICY");
+    free(kept);
+}
