@@ -26,6 +26,9 @@ struct lane_cache {
 };
 
 [[gnu::tls_model("initial-exec")]] thread_local lane_cache cached_lane;
+/// This thread has given its lanes back and is running its last destructors, or, on the main
+/// thread, the program's atexit functions: the shared queue serves what it still submits.
+[[gnu::tls_model("initial-exec")]] thread_local bool are_lanes_gone = false;
 
 /// Engines that are alive, so that an exiting thread gives its lanes back to those only.
 struct live_engines {
@@ -53,6 +56,7 @@ struct lane_owner {
 
     ~lane_owner() {
         cached_lane = {};
+        are_lanes_gone = true;
         const std::scoped_lock guard(alive().lock);
         for (const owned& o : lanes) {
             for (const auto& [serial, e] : alive().engines) {
@@ -216,17 +220,21 @@ void engine::set_idle_timeout_ms(uint32_t milliseconds) noexcept {
 }
 
 bool engine::has_started() const noexcept {
-    // mo: relaxed, asked by a program that orders its own calls.
-    return threads_peak_.load(std::memory_order_relaxed) != 0 || has_anything_queued() ||
-           has_waiting_arms();
+    bool has_run = false;
+    for_each_worker([&has_run](const worker& w) {
+        // mo: relaxed, asked by a program that orders its own calls.
+        has_run = has_run || w.started_.load(std::memory_order_relaxed) != 0;
+    });
+    return has_run || has_anything_queued() || has_waiting_arms();
 }
 
-void engine::take_settings(const engine& from) noexcept {
+bool engine::take_settings(const engine& from) noexcept {
     // mo: relaxed (all below), settings.
     set_maximum(from.maximum_.load(std::memory_order_relaxed));
     set_stack_bytes(from.stack_bytes_.load(std::memory_order_relaxed));
     idle_timeout_ns_.store(from.idle_timeout_ns_.load(std::memory_order_relaxed),
                            std::memory_order_relaxed);
+    return set_minimum(from.minimum_.load(std::memory_order_relaxed));
 }
 
 engine_statistics engine::statistics() const noexcept {
@@ -259,6 +267,9 @@ engine_statistics engine::statistics() const noexcept {
 lane* engine::arrival_lane() noexcept {
     if (cached_lane.serial == serial_) [[likely]] {
         return cached_lane.items;
+    }
+    if (are_lanes_gone) {
+        return nullptr;
     }
     lane_owner& mine = lane_owner::mine();
     for (const auto& o : mine.lanes) {

@@ -63,6 +63,13 @@ public:
     virtual void place(item& it, origin from) noexcept = 0;
     [[nodiscard]] virtual const char* policy_name() const noexcept = 0;
 
+    /// An item that is queued owes no call any more (1), or owes one again or has left its queue (-1).
+    /// Such items are no reason to make a thread.
+    void count_dead(int32_t change) noexcept {
+        // mo: relaxed, a hint: a stale count delays a thread until the monitor's next tick.
+        dead_.fetch_add(change, std::memory_order_relaxed);
+    }
+
     /// True on a worker of this engine that is reaping completions, holds a core, is outside any
     /// callback, and whose policy lets the reaper run the callback itself.
     [[nodiscard]] bool may_run_inline() const noexcept;
@@ -75,10 +82,11 @@ public:
     [[nodiscard]] bool set_minimum(uint32_t threads) noexcept;
     void set_stack_bytes(size_t bytes) noexcept;
     void set_idle_timeout_ms(uint32_t milliseconds) noexcept;
-    /// Has a worker ever existed, or is anything waiting for one?
+    /// Has a callback been run, or is anything waiting to be?
     [[nodiscard]] bool has_started() const noexcept;
-    /// Copies limits, stack size and timeout from an engine that has not started.
-    void take_settings(const engine& from) noexcept;
+    /// Copies limits, stack size and timeout from an engine that has not started. False when the
+    /// threads of its minimum cannot be made.
+    [[nodiscard]] bool take_settings(const engine& from) noexcept;
     [[nodiscard]] engine_statistics statistics() const noexcept;
 
 protected:
@@ -152,6 +160,7 @@ private:
 
     // --- engine_roster.cpp ---------------------------------------------------------------------
     [[nodiscard]] bool assign(core& c, bool is_searching) noexcept;
+    [[nodiscard]] bool has_live_work() const noexcept;
     [[nodiscard]] bool start_worker(core* c, bool is_searching) noexcept;
     static void thread_main(void* self) noexcept;
     void serve(worker& w) noexcept;
@@ -187,6 +196,7 @@ private:
 
     // --- monitor.cpp ---------------------------------------------------------------------------
     [[nodiscard]] bool is_active() const noexcept;
+    void arm_stranded() noexcept;
     [[nodiscard]] bool has_anything_queued() const noexcept;
     void tick(bool& is_anyone_active, bool& wants_quick_look) noexcept;
     void tick_worker(worker& w, bool is_work_waiting, bool& wants_quick_look) noexcept;
@@ -232,9 +242,15 @@ private:
     std::array<std::atomic<lane_entry*>, lanes_max> lanes_{};
     std::atomic<uint32_t> lane_count_{0};
 
+    std::atomic<int32_t> dead_{0}; // items in queues that owe no call
     std::atomic<uint64_t> wakes_{0};
     std::atomic<uint64_t> rescues_{0};
+    std::atomic<uint64_t> arm_rounds_{0}; // times a worker took requests of foreign threads
     std::atomic<uint64_t> foreign_completions_{0};
+
+    // The monitor's notes.
+    bool were_arms_waiting_ = false;
+    uint64_t seen_arm_rounds_ = 0;
 };
 
 /// Names of the policies in this build, NULL-terminated.

@@ -51,7 +51,9 @@ void engine::arm(kernel::io_request& request) noexcept {
         return;
     }
     // mo: relaxed, a one-way flag: a bound handle may outlive its pool.
-    if (!kernel::probed_ring_caps().ring || is_shut_down_.load(std::memory_order_relaxed)) {
+    if (!kernel::probed_ring_caps().ring || is_shut_down_.load(std::memory_order_relaxed) ||
+        // mo: relaxed, a setting: with a maximum of zero there is no worker to arm anything.
+        maximum_.load(std::memory_order_relaxed) == 0) {
         kernel::thread_source().arm(request);
         return;
     }
@@ -127,7 +129,12 @@ void engine::arm_waiting(worker& w, bool is_looking_elsewhere) noexcept {
         if (c.get() != own && !is_looking_elsewhere) {
             continue;
         }
-        for (kernel::io_request* r = c->arms.take_all(); r != nullptr;) {
+        kernel::io_request* r = c->arms.take_all();
+        if (r != nullptr) {
+            // mo: relaxed, compared by the monitor between ticks.
+            arm_rounds_.fetch_add(1, std::memory_order_relaxed);
+        }
+        while (r != nullptr) {
             kernel::io_request* following = r->next;
             if (ensure_ring(w)) {
                 w.ring_->arm(*r);

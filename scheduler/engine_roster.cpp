@@ -60,7 +60,8 @@ bool engine::assign(core& c, bool is_searching) noexcept {
             // mo: relaxed, guard: roster_lock_.
             const uint32_t exist = threads_.load(std::memory_order_relaxed);
             // mo: relaxed, guard: roster_lock_.
-            if (exist >= maximum_.load(std::memory_order_relaxed)) {
+            const bool is_full = exist >= maximum_.load(std::memory_order_relaxed);
+            if (is_full || !has_live_work()) {
                 crowd_.set_idle(c.id, false);
                 return false;
             }
@@ -78,6 +79,19 @@ bool engine::assign(core& c, bool is_searching) noexcept {
     w->assigned_.store(&c, std::memory_order_release);
     unpark(*w);
     return true;
+}
+
+/// Is there anything a new thread would find to do?
+bool engine::has_live_work() const noexcept {
+    // mo: relaxed, a hint, see count_dead.
+    auto left = static_cast<int64_t>(dead_.load(std::memory_order_relaxed));
+    for (const fifo& f : shared_) {
+        left -= static_cast<int64_t>(f.size());
+    }
+    for (const auto& c : cores_) {
+        left -= static_cast<int64_t>(c->length());
+    }
+    return left - static_cast<int64_t>(arrivals_length()) < 0 || has_waiting_arms();
 }
 
 void engine::stop_searching(worker& w, bool is_more_waiting) noexcept {

@@ -8,7 +8,8 @@
 //   it sleeps in the kernel and work waits:   takes its core and gives it to another worker, made
 //                                               if the maximum allows it
 //   its core has an item and a core is idle:  wakes a worker to take it
-// and besides: items nobody was woken for (see crowd.hpp), threads that could not be made.
+// and besides: items nobody was woken for (see crowd.hpp), threads that could not be made, requests
+// that no worker is free to arm.
 //
 // Why a millisecond: the promise is that a callback blocked out of the pool's sight delays others
 // by a few milliseconds at most, which takes two ticks; a tick costs about 10 us here, 1 % of a
@@ -20,6 +21,7 @@
 #include "kernel_iface/linux/clock.hpp"
 #include "kernel_iface/linux/futex.hpp"
 #include "kernel_iface/linux/thread.hpp"
+#include "kernel_iface/linux/thread_source.hpp"
 #include "scheduler/engine.hpp"
 
 #include <algorithm>
@@ -179,6 +181,7 @@ void engine::tick(bool& is_anyone_active, bool& wants_quick_look) noexcept {
     is_anyone_active = is_anyone_active || is_active();
     const bool is_work_waiting = has_anything_queued() || has_waiting_arms();
     for_each_worker([&](worker& w) { tick_worker(w, is_work_waiting, wants_quick_look); });
+    arm_stranded();
     // mo: relaxed, only the monitor clears it.
     is_spawn_owed_.store(false, std::memory_order_relaxed);
     if (!is_work_waiting || crowd_.idle() == 0 || crowd_.searching() != 0) {
@@ -188,6 +191,28 @@ void engine::tick(bool& is_anyone_active, bool& wants_quick_look) noexcept {
         if (crowd_.is_idle(c->id) && (has_work_for(c->id) || has_waiting_arms())) {
             wake_core(c->id);
             return;
+        }
+    }
+}
+
+/// Requests of foreign threads that no worker has come for since the last tick, because all of them
+/// sit in callbacks and the pool may have no more: an I/O call must not depend on a free worker, so
+/// the thread source takes them.
+void engine::arm_stranded() noexcept {
+    // mo: relaxed, compared with itself a tick later.
+    const uint64_t rounds = arm_rounds_.load(std::memory_order_relaxed);
+    const bool are_waiting = has_waiting_arms();
+    const bool are_stranded = are_waiting && were_arms_waiting_ && rounds == seen_arm_rounds_;
+    were_arms_waiting_ = are_waiting && !are_stranded;
+    seen_arm_rounds_ = rounds;
+    if (!are_stranded) {
+        return;
+    }
+    for (const auto& c : cores_) {
+        for (kernel::io_request* r = c->arms.take_all(); r != nullptr;) {
+            kernel::io_request* following = r->next;
+            kernel::thread_source().arm(*r);
+            r = following;
         }
     }
 }

@@ -119,6 +119,11 @@ std::vector<gate> evaluate_gates(const observation& seen, const gate_limits& lim
                             static_cast<double>(seen.throttled),
                             static_cast<double>(limits.throttled),
                             fmt::format("CPU quota ran out in {} periods", seen.throttled)));
+    gates.push_back(
+        at_most("other_cpu",
+                seen.other_cpu,
+                limits.other_cpu,
+                fmt::format("other processes took {:.0f} % of the CPUs", 100 * seen.other_cpu)));
     if (seen.open_loop) {
         open_loop_gates(seen, limits, gates);
     } else {
@@ -142,8 +147,13 @@ verdict verdict_of(const observation& seen, const std::vector<gate>& gates) {
             gates.begin(), gates.end(), [&](const gate& g) { return !g.passed && g.name == name; });
     };
     // Disturbance first: a worker that lost its CPU to another process also leaves a backlog.
-    for (const char* name :
-         {"lost_events", "throttled", "interference", "lateness_p999", "achieved", "window"}) {
+    for (const char* name : {"lost_events",
+                             "throttled",
+                             "other_cpu",
+                             "interference",
+                             "lateness_p999",
+                             "achieved",
+                             "window"}) {
         if (failed(name)) {
             return verdict::invalid;
         }

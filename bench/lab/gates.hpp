@@ -33,6 +33,7 @@ struct observation {
     bool open_loop = false;
     std::string error;
     std::uint64_t throttled = 0;
+    double other_cpu = 0;        // share of our CPUs' time that went to other processes
     double window_seconds = 0;   // as planned
     double measured_seconds = 0; // as it was
 

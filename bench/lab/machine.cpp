@@ -4,6 +4,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -29,6 +31,36 @@ std::uint64_t field_of(const std::string& text, const std::string& name) {
         }
     }
     return 0;
+}
+
+double seconds_of(const timeval& at) noexcept {
+    return static_cast<double>(at.tv_sec) + static_cast<double>(at.tv_usec) * 1e-6;
+}
+
+// The lines "cpu" and "cpuN" of /proc/stat: user nice system idle iowait irq softirq steal.
+void read_cpu_times(const std::vector<unsigned>& cpus, disturbance& out) {
+    const double tick = 1.0 / static_cast<double>(sysconf(_SC_CLK_TCK));
+    std::istringstream lines(read_text("/proc/stat"));
+    double idle_seconds = 0;
+    for (std::string line; std::getline(lines, line) && line.rfind("cpu", 0) == 0;) {
+        std::istringstream in(line);
+        std::string label;
+        std::array<std::uint64_t, 8> ticks{};
+        in >> label;
+        for (std::uint64_t& value : ticks) {
+            in >> value;
+        }
+        if (label == "cpu") {
+            out.steal_seconds = static_cast<double>(ticks[7]) * tick;
+        }
+        const bool ours = std::any_of(cpus.begin(), cpus.end(), [&](unsigned cpu) {
+            return label == "cpu" + std::to_string(cpu);
+        });
+        idle_seconds += ours ? static_cast<double>(ticks[3] + ticks[4]) * tick : 0;
+    }
+    // Idle time is counted exactly where busy time is sampled at ticks, so busy is the complement.
+    out.busy_seconds =
+        static_cast<double>(now_ns()) * 1e-9 * static_cast<double>(cpus.size()) - idle_seconds;
 }
 
 } // namespace
@@ -124,20 +156,19 @@ std::string cgroup_file(const std::string& name) {
     return {};
 }
 
-disturbance read_disturbance() {
+disturbance read_disturbance(const std::vector<unsigned>& cpus) {
     disturbance now;
     if (const std::string path = cgroup_file("cpu.stat"); !path.empty()) {
         now.throttled = field_of(read_text(path), "nr_throttled");
     }
-    std::istringstream cpu(read_text("/proc/stat"));
-    std::string label;
-    std::uint64_t user = 0, nice = 0, system = 0, idle = 0, wait = 0, irq = 0, soft = 0, steal = 0;
-    if (cpu >> label >> user >> nice >> system >> idle >> wait >> irq >> soft >> steal) {
-        now.steal_seconds = static_cast<double>(steal) / static_cast<double>(sysconf(_SC_CLK_TCK));
-    }
+    read_cpu_times(cpus, now);
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
     now.involuntary = static_cast<std::uint64_t>(usage.ru_nivcsw);
+    now.own_seconds = process_cpu_seconds();
+    rusage children{};
+    getrusage(RUSAGE_CHILDREN, &children);
+    now.own_seconds += seconds_of(children.ru_utime) + seconds_of(children.ru_stime);
     return now;
 }
 

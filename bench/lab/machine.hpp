@@ -71,9 +71,11 @@ struct disturbance {
     std::uint64_t throttled = 0;   // cgroup: periods in which the quota ran out
     double steal_seconds = 0;      // CPU time the hypervisor gave to others, all CPUs
     std::uint64_t involuntary = 0; // context switches of this process it did not ask for
+    double busy_seconds = 0;       // not idle, on the CPUs this process may use, whoever it was
+    double own_seconds = 0;        // this process and its finished children
 };
 
-disturbance read_disturbance();
+disturbance read_disturbance(const std::vector<unsigned>& cpus);
 
 // Threads of this process that exist now.
 unsigned thread_count();

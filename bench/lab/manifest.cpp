@@ -72,8 +72,13 @@ const words root_keys{"schema",
                       "submit",
                       "read",
                       "echo"};
-const words gate_keys{
-    "lateness_p999", "achieved", "interference", "throttled", "stationary", "lost_events"};
+const words gate_keys{"lateness_p999",
+                      "achieved",
+                      "interference",
+                      "other_cpu",
+                      "throttled",
+                      "stationary",
+                      "lost_events"};
 const words submit_keys{"service", "load", "policy", "workers", "warmup", "duration", "aa"};
 const words read_keys{
     "engine", "direct", "depth", "file_size", "workers", "warmup", "duration", "aa"};
@@ -371,6 +376,8 @@ private:
                      out.interference,
                      "a fraction from 0.001 to 10",
                      number_between(0.001, 10));
+        table.scalar(
+            "other_cpu", out.other_cpu, "a fraction from 0.001 to 1", number_between(0.001, 1));
         table.scalar("throttled",
                      out.throttled,
                      "an integer from 0 to 1000000",

@@ -19,6 +19,7 @@ struct gate_limits {
     double lateness_p999_ns = 50'000;
     double achieved = 0.02;
     double interference = 0.10;
+    double other_cpu = 0.10;
     std::uint64_t throttled = 0;
     std::uint64_t lost_events = 0;
     bool stationary = true;

@@ -251,7 +251,11 @@ void experiment::measure_transfer(const step& which, repetition& out) {
 }
 
 void experiment::judge(repetition& out, const disturbance& before) {
-    const disturbance after = read_disturbance();
+    const disturbance after = read_disturbance(cpus_.all);
+    const double elapsed = static_cast<double>(now_ns() - started_ns_) * 1e-9 - out.started_seconds;
+    const double foreign =
+        after.busy_seconds - before.busy_seconds - (after.own_seconds - before.own_seconds);
+    out.seen.other_cpu = std::max(0.0, foreign / (elapsed * static_cast<double>(cpus_.all.size())));
     out.seen.throttled = after.throttled - before.throttled;
     out.counters["steal_seconds"] = after.steal_seconds - before.steal_seconds;
     out.counters["involuntary_switches"] =
@@ -268,7 +272,7 @@ repetition experiment::measure(const step& which) {
     out.seed = which.seed;
     out.started_seconds = static_cast<double>(now_ns() - started_ns_) * 1e-9;
     const unsigned threads = thread_count();
-    const disturbance before = read_disturbance();
+    const disturbance before = read_disturbance(cpus_.all);
     if (results_.what.cells[which.cell].kind == section_kind::submit) {
         measure_submit(which, out);
     } else {

@@ -13,6 +13,14 @@ namespace {
 constexpr std::size_t columns = 9;
 using row = std::array<std::string, columns>;
 
+std::string padded(const std::string& text, std::size_t width) {
+    return text + std::string(width - std::min(width, text.size()), ' ');
+}
+
+std::string right(const std::string& text, std::size_t width) {
+    return std::string(width - std::min(width, text.size()), ' ') + text;
+}
+
 std::string show_latency(const cell_summary& summary, const char* name) {
     const auto found = summary.latency_ns.find(name);
     if (found == summary.latency_ns.end()) {
@@ -79,15 +87,15 @@ std::string format_block(const run_results& results,
         }
     }
     const auto render = [&](const row& line) {
-        std::string text = fmt::format("  {:<{}}", line[0], width[0]);
+        std::string text = "  " + padded(line[0], width[0]);
         for (std::size_t c = 1; c + 1 < columns; ++c) {
-            text += fmt::format("  {:>{}}", line[c], width[c]);
+            text += "  " + right(line[c], width[c]);
         }
         return text + "  " + line[columns - 1] + "\n";
     };
     std::string out = "\n" + block + "\n" + render(head);
     for (const auto& [line, text] : lines) {
-        out += text.empty() ? render(line) : fmt::format("  {:<{}}  {}\n", line[0], width[0], text);
+        out += text.empty() ? render(line) : "  " + padded(line[0], width[0]) + "  " + text + "\n";
     }
     return out;
 }

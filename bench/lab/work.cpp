@@ -54,8 +54,7 @@ double jobs_per_second(const calibration& cost,
     }
     double rate = 0;
     for (const worker_share& share : shares) {
-        rate +=
-            static_cast<double>(jobs) * 1e9 / static_cast<double>(share.ended_ns - share.began_ns);
+        rate += static_cast<double>(jobs) / share.cpu_seconds;
     }
     return rate;
 }

@@ -58,6 +58,7 @@ void symmetric_fence::full() noexcept {
 #elif defined(__aarch64__)
     asm volatile("dmb ish" ::: "memory");
 #else
+    // mo: seq_cst, a full fence is what the caller asks for; pairs itself on the other side.
     std::atomic_thread_fence(std::memory_order_seq_cst);
 #endif
 }

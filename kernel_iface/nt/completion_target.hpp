@@ -40,8 +40,9 @@ protected:
 /// One overlapped operation. Made by the file object from a slab, freed when the last hold is
 /// dropped; the OVERLAPPED itself belongs to the program.
 struct io_operation final : kernel::io_request {
-    LPOVERLAPPED overlapped = nullptr; ///< the program's; not touched after completion was delivered
-    file_object* file = nullptr;       ///< holds one reference
+    LPOVERLAPPED overlapped =
+        nullptr;                 ///< the program's; not touched after completion was delivered
+    file_object* file = nullptr; ///< holds one reference
     io_operation* file_next = nullptr; ///< in-flight list of the file; guard: the file's lock
     io_operation* file_prev = nullptr;
     uint32_t status = 0;               ///< NTSTATUS, valid once ended
@@ -57,21 +58,23 @@ struct io_operation final : kernel::io_request {
     kernel::io_sink* sink = nullptr;     ///< where it is armed
     completion_target* target = nullptr; ///< who gets the packet: as bound when it was issued
     event_object* signal = nullptr;      ///< the object of `event`; holds one reference
-    io_operation* turn_next = nullptr;   ///< link while it waits for its turn; guard: the file's lock
+    io_operation* turn_next = nullptr; ///< link while it waits for its turn; guard: the file's lock
     char* buffer = nullptr;
     uint64_t wanted_bytes = 0;
-    uint64_t start_offset = 0;         ///< file position, or ~0 for streams
-    kernel::io_op transfer_op{};       ///< what `op` is when it is not a poll for readiness
-    uint32_t transfer_flags = 0;       ///< MSG_* or RWF_*
+    uint64_t start_offset = 0;   ///< file position, or ~0 for streams
+    kernel::io_op transfer_op{}; ///< what `op` is when it is not a poll for readiness
+    uint32_t transfer_flags = 0; ///< MSG_* or RWF_*
     bool is_write = false;
-    bool has_turn = false;             ///< the armed one of its direction; guard: the file's lock
-    bool is_waiting_for_turn = false;  ///< guard: the file's lock
-    bool is_cancel_asked = false;      ///< guard: the file's lock
+    bool has_turn = false;            ///< the armed one of its direction; guard: the file's lock
+    bool is_waiting_for_turn = false; ///< guard: the file's lock
+    bool is_cancel_asked = false;     ///< guard: the file's lock
 };
 
 /// Binds a file handle. Returns 0, ERROR_INVALID_HANDLE, or ERROR_INVALID_PARAMETER (opened without
 /// FILE_FLAG_OVERLAPPED, or already bound).
-DWORD bind_completion_target(HANDLE file, completion_target& target, kernel::io_sink& sink) noexcept;
+DWORD bind_completion_target(HANDLE file,
+                             completion_target& target,
+                             kernel::io_sink& sink) noexcept;
 
 /// Names the sink for overlapped operations on handles that are not bound. Set once, by the
 /// runtime, before any program code runs; until then such operations use kernel::thread_source().

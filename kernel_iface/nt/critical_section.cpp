@@ -132,8 +132,8 @@ ntstatus leave_critical_section(RTL_CRITICAL_SECTION* section) noexcept {
     // mo: relaxed, see is_owner.
     __atomic_store_n(&section->OwningThread, nullptr, __ATOMIC_RELAXED);
     std::atomic<uint32_t>& word = word_of(*section);
-    // mo: release, pairs section.lock_count (try_take, sleep_for_it). From here on the next owner may
-    // delete the section: the wake below uses its address only.
+    // mo: release, pairs section.lock_count (try_take, sleep_for_it). From here on the next owner
+    // may delete the section: the wake below uses its address only.
     if (word.exchange(is_free, std::memory_order_release) == is_contended) {
         kernel::futex_wake(word, 1);
     }

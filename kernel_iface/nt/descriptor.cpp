@@ -154,7 +154,9 @@ void advise_descriptor(int fd, bool is_random, bool is_sequential) noexcept {
     }
 }
 
-int unlink_path(const char* path) noexcept { return ::unlink(path) == 0 ? 0 : -errno; }
+int unlink_path(const char* path) noexcept {
+    return ::unlink(path) == 0 ? 0 : -errno;
+}
 
 void unlink_descriptor(int fd, const file_identity& identity) noexcept {
     std::array<char, 64> link;

@@ -15,7 +15,9 @@ void wake_thread(void* argument) noexcept {
 
 } // namespace
 
-void wake_batch::add(thread_record& record) noexcept { add(wake_thread, &record); }
+void wake_batch::add(thread_record& record) noexcept {
+    add(wake_thread, &record);
+}
 
 void waitable::link(wait_block& block) noexcept {
     block.next = nullptr;

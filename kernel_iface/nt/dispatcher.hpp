@@ -17,7 +17,9 @@ class wake_batch {
 public:
     // The calls are written before they are read; zeroing them would cost more than a SetEvent.
     wake_batch() noexcept {} // NOLINT(modernize-use-equals-default)
+
     ~wake_batch() { flush(); }
+
     wake_batch(const wake_batch&) = delete;
     wake_batch& operator=(const wake_batch&) = delete;
 
@@ -53,15 +55,16 @@ private:
 };
 
 /// One wait of somebody: a thread in a wait function, or a pool object with a callback to queue.
-/// May live on a stack: it is touched only under the lock of an object one of its blocks is linked to.
+/// May live on a stack: it is touched only under the lock of an object one of its blocks is linked
+/// to.
 class waiter {
 public:
     waiter(const waiter&) = delete;
     waiter& operator=(const waiter&) = delete;
 
-    /// Satisfied by the object of this block index: called after claim() succeeded and the object was
-    /// consumed. Or, when wants_all: one of the objects was signalled, look again. Called under the
-    /// object's lock: must only add to the batch.
+    /// Satisfied by the object of this block index: called after claim() succeeded and the object
+    /// was consumed. Or, when wants_all: one of the objects was signalled, look again. Called under
+    /// the object's lock: must only add to the batch.
     virtual void wake(wake_batch& batch) noexcept = 0;
 
     /// The one transition of a wait: from waiting to `outcome`. Exactly one claimer succeeds.
@@ -85,6 +88,7 @@ public:
 protected:
     waiter(thread_record* thread, bool wants_all) noexcept
         : thread_(thread), wants_all_(wants_all) {}
+
     ~waiter() = default;
 
     /// The object that satisfied the wait was an abandoned mutex. Guard: that object's lock, which
@@ -113,6 +117,7 @@ public:
 
     // --- for wait.cpp and other waiters; all of these need the lock ------------------------------
     [[nodiscard]] kernel::spin_lock& lock() noexcept { return lock_; }
+
     /// Would a wait by `thread` be satisfied now?
     [[nodiscard]] virtual bool is_available(const thread_record* thread) const noexcept = 0;
     /// Satisfies one wait of `thread`; needs is_available. True: the object was abandoned.

@@ -17,7 +17,9 @@ void event_object::reset() noexcept {
     is_signaled_ = false;
 }
 
-void event_object::destroy() noexcept { destroy_object(this); }
+void event_object::destroy() noexcept {
+    destroy_object(this);
+}
 
 ntstatus create_event(bool is_manual_reset,
                       bool is_signaled,

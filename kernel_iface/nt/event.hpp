@@ -12,6 +12,7 @@ public:
 
     event_object(bool is_manual_reset, bool is_signaled) noexcept
         : waitable(kind_id), is_manual_reset_(is_manual_reset), is_signaled_(is_signaled) {}
+
     ~event_object() override = default;
 
     void set() noexcept;

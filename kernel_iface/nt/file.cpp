@@ -38,12 +38,13 @@ DWORD bind_completion_target(HANDLE file,
 
 void publish_result(OVERLAPPED& overlapped, ntstatus code, uint64_t bytes) noexcept {
     overlapped.InternalHigh = bytes;
-    // mo: release, pairs overlapped.internal (overlapped_status). From here on the OVERLAPPED may be
-    // gone at any moment, unless code is pending.
+    // mo: release, pairs overlapped.internal (overlapped_status). From here on the OVERLAPPED may
+    // be gone at any moment, unless code is pending.
     __atomic_store_n(&overlapped.Internal, static_cast<ULONG_PTR>(code), __ATOMIC_RELEASE);
 }
 
-// --- lifetime --------------------------------------------------------------------------------------
+// --- lifetime
+// --------------------------------------------------------------------------------------
 
 bool file_object::begin_use() noexcept {
     // mo: relaxed, the CAS decides.
@@ -90,9 +91,12 @@ void file_object::last_handle_closed() noexcept {
     end_use();
 }
 
-void file_object::destroy() noexcept { destroy_object(this); }
+void file_object::destroy() noexcept {
+    destroy_object(this);
+}
 
-// --- binding ---------------------------------------------------------------------------------------
+// --- binding
+// ---------------------------------------------------------------------------------------
 
 DWORD file_object::bind(completion_target& target, kernel::io_sink& sink) noexcept {
     if (!about.is_overlapped) {
@@ -124,7 +128,8 @@ void file_object::add_notification_modes(uint8_t flags) noexcept {
     modes_.fetch_or(flags, std::memory_order_relaxed);
 }
 
-// --- operations ------------------------------------------------------------------------------------
+// --- operations
+// ------------------------------------------------------------------------------------
 
 bool file_object::enlist(io_operation& op) noexcept {
     const std::lock_guard guard(lock_);
@@ -245,6 +250,7 @@ bool file_object::cancel(LPOVERLAPPED overlapped, uint32_t issuer) noexcept {
         io_operation* op;
         bool needs_arming;
     };
+
     std::array<victim, 16> victims;
     bool was_found = false;
     bool is_complete = false;

@@ -41,6 +41,7 @@ public:
 
     explicit file_object(const file_description& description) noexcept
         : waitable(kind_id), about(description) {}
+
     ~file_object() override = default;
 
     const file_description about;
@@ -64,8 +65,8 @@ public:
     [[nodiscard]] bool take_turn(io_operation& op) noexcept;
     /// Ends `op`'s time in the list; returns the operation whose turn it is now, or nullptr.
     [[nodiscard]] io_operation* retire(io_operation& op) noexcept;
-    /// After OVERLAPPED was written: sets the file's own signal when `sets_signal`, and wakes whoever
-    /// waits for the end of an operation.
+    /// After OVERLAPPED was written: sets the file's own signal when `sets_signal`, and wakes
+    /// whoever waits for the end of an operation.
     void announce_end(bool sets_signal) noexcept;
     void clear_signal() noexcept;
     /// Asks to cancel the operations with this OVERLAPPED (nullptr: any) issued by this thread (0:
@@ -84,6 +85,7 @@ public:
     }
 
     bool consume(thread_record* /*thread*/) noexcept override { return false; }
+
     void last_handle_closed() noexcept override;
 
 private:

@@ -11,7 +11,8 @@ namespace {
 /// Keeps the descriptor of a file open for the length of a call.
 class file_in_use {
 public:
-    file_in_use(HANDLE handle, ntstatus& code) noexcept : file_(reference<file_object>(handle, code)) {
+    file_in_use(HANDLE handle, ntstatus& code) noexcept
+        : file_(reference<file_object>(handle, code)) {
         if (file_ && !file_->begin_use()) {
             file_ = {};
             code = status::file_closed;
@@ -28,6 +29,7 @@ public:
     file_in_use& operator=(const file_in_use&) = delete;
 
     explicit operator bool() const noexcept { return static_cast<bool>(file_); }
+
     file_object* operator->() const noexcept { return file_.get(); }
 
 private:
@@ -36,11 +38,8 @@ private:
 
 } // namespace
 
-DWORD move_file_pointer(HANDLE file,
-                        int64_t distance,
-                        DWORD method,
-                        int64_t position_max,
-                        int64_t& position) noexcept {
+DWORD move_file_pointer(
+    HANDLE file, int64_t distance, DWORD method, int64_t position_max, int64_t& position) noexcept {
     ntstatus code;
     const file_in_use target(file, code);
     if (!target) {
@@ -93,11 +92,17 @@ ntstatus file_type(HANDLE file, DWORD& type) noexcept {
     if (const auto target = reference<file_object>(file, code)) {
         switch (target->about.kind) {
         case file_kind::regular:
-        case file_kind::directory: type = FILE_TYPE_DISK; break;
-        case file_kind::character: type = FILE_TYPE_CHAR; break;
+        case file_kind::directory:
+            type = FILE_TYPE_DISK;
+            break;
+        case file_kind::character:
+            type = FILE_TYPE_CHAR;
+            break;
         case file_kind::pipe:
         case file_kind::socket:
-        case file_kind::datagram: type = FILE_TYPE_PIPE; break;
+        case file_kind::datagram:
+            type = FILE_TYPE_PIPE;
+            break;
         }
     }
     return code;

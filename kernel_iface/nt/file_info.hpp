@@ -9,11 +9,8 @@ namespace rp::nt {
 
 /// SetFilePointer(Ex), as a Win32 code because ERROR_NEGATIVE_SEEK has no NTSTATUS. The position is
 /// set only when it is within `position_max`.
-DWORD move_file_pointer(HANDLE file,
-                        int64_t distance,
-                        DWORD method,
-                        int64_t position_max,
-                        int64_t& position) noexcept;
+DWORD move_file_pointer(
+    HANDLE file, int64_t distance, DWORD method, int64_t position_max, int64_t& position) noexcept;
 ntstatus file_size(HANDLE file, int64_t& bytes) noexcept;
 /// FILE_TYPE_*.
 ntstatus file_type(HANDLE file, DWORD& type) noexcept;

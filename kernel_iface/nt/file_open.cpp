@@ -70,10 +70,13 @@ opened open_or_create(const open_call& call) noexcept {
     const int flags = open_flags_of(call);
     const mode_t mode = (call.flags & FILE_ATTRIBUTE_READONLY) != 0 ? 0444 : 0666;
     switch (call.disposition) {
-    case CREATE_NEW: return {open_descriptor(call.name, flags | O_CREAT | O_EXCL, mode), false};
+    case CREATE_NEW:
+        return {open_descriptor(call.name, flags | O_CREAT | O_EXCL, mode), false};
     case OPEN_EXISTING:
-    case TRUNCATE_EXISTING: return {open_descriptor(call.name, flags, 0), true};
-    default: break;
+    case TRUNCATE_EXISTING:
+        return {open_descriptor(call.name, flags, 0), true};
+    default:
+        break;
     }
     // Whether it existed must be exact, and others may create and remove it meanwhile. A name that
     // keeps flickering, or a dangling link, is finally opened either way.

@@ -15,8 +15,8 @@ struct open_call {
     bool is_inheritable = false;
 };
 
-/// success, or object_name_exists when CREATE_ALWAYS or OPEN_ALWAYS found the file (a handle was made
-/// in both cases); object_name_collision when CREATE_NEW did; otherwise a failure.
+/// success, or object_name_exists when CREATE_ALWAYS or OPEN_ALWAYS found the file (a handle was
+/// made in both cases); object_name_collision when CREATE_NEW did; otherwise a failure.
 ntstatus create_file(const open_call& call, HANDLE& made) noexcept;
 ntstatus delete_file(const char* name) noexcept;
 

@@ -6,7 +6,8 @@
 //
 //   HANDLE bits   0..1   zero (Windows programs may use them as flags, R-IO-25)
 //                 2..25  index of the entry, never 0
-//                26..61  generation, starting at 1, so a small number or a descriptor mistaken for a
+//                26..61  generation, starting at 1, so a small number or a descriptor mistaken for
+//                a
 //                        handle is never valid
 //                62..63  zero, so INVALID_HANDLE_VALUE and the pseudo handles are never valid
 //
@@ -20,9 +21,9 @@
 //   4. life == wanted still? else drop,          reference (perhaps free
 //      stale                                     the object)
 //
-// Why step 4 is enough: the table's reference is dropped after its CAS on life. If life is still the
-// wanted one in step 4, the object we counted in step 3 had not been let go by the table, so it is
-// the right one. If step 2 or 3 met the entry or the piece of memory in its next life, then the
+// Why step 4 is enough: the table's reference is dropped after its CAS on life. If life is still
+// the wanted one in step 4, the object we counted in step 3 had not been let go by the table, so it
+// is the right one. If step 2 or 3 met the entry or the piece of memory in its next life, then the
 // store it read from (target, or refs of a new object) was made after that CAS, and acquire makes
 // step 4 see it. Dropping a reference counted on a stranger is harmless: it was counted properly.
 //
@@ -56,7 +57,9 @@ constinit handle_table process_handles;
 
 } // namespace
 
-handle_table& handles() noexcept { return process_handles; }
+handle_table& handles() noexcept {
+    return process_handles;
+}
 
 ntstatus handle_table::insert(object& target, HANDLE& made) noexcept {
     // mo: relaxed, the caller's reference keeps the object; last_handle_closed orders the rest.
@@ -133,10 +136,8 @@ ntstatus handle_table::close(HANDLE handle) noexcept {
         next_generation = 1;
     }
     // mo: acq_rel, pairs handle.life (look_up): exactly one closer wins.
-    if (!place.life.compare_exchange_strong(life,
-                                            next_generation << 1,
-                                            std::memory_order_acq_rel,
-                                            std::memory_order_relaxed)) {
+    if (!place.life.compare_exchange_strong(
+            life, next_generation << 1, std::memory_order_acq_rel, std::memory_order_relaxed)) {
         return status::invalid_handle;
     }
     // mo: relaxed, only the winner of the CAS owns the entry until it is on the free list.
@@ -218,6 +219,8 @@ void handle_table::give_free_index(uint32_t index, entry& place) noexcept {
     --live_;
 }
 
-ntstatus close_handle(HANDLE handle) noexcept { return handles().close(handle); }
+ntstatus close_handle(HANDLE handle) noexcept {
+    return handles().close(handle);
+}
 
 } // namespace rp::nt

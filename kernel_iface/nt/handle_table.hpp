@@ -21,7 +21,8 @@ public:
     ntstatus insert(object& target, HANDLE& made) noexcept;
     /// The object behind `handle`, referenced; empty when the handle is stale or never existed.
     [[nodiscard]] ref<object> look_up(HANDLE handle) noexcept;
-    /// Ends a handle: exactly one of several racing closers gets success, the others invalid_handle.
+    /// Ends a handle: exactly one of several racing closers gets success, the others
+    /// invalid_handle.
     ntstatus close(HANDLE handle) noexcept;
     /// Handles that exist now (for tests and diagnostics; a snapshot).
     [[nodiscard]] uint32_t live_handles() noexcept;

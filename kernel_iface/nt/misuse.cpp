@@ -15,16 +15,16 @@ namespace {
 constinit std::atomic<misuse_handler> installed_handler{nullptr};
 
 // No stdio streams and no allocation of ours: the heap may be what was damaged.
-[[noreturn]] void die_of_misuse(uint32_t ntstatus,
-                                const char* function,
-                                const void* object,
-                                uintptr_t detail,
-                                const char* explanation) {
+void print_misuse(uint32_t ntstatus,
+                  const char* function,
+                  const void* object,
+                  uintptr_t detail,
+                  const char* explanation) {
     std::array<char, 1024> text;
     const int length = std::snprintf(text.data(),
                                      text.size(),
                                      "ringpool: misuse of %s: %s\n"
-                                     "  Windows would raise 0x%08X; object %p, detail 0x%llx\n"
+                                     "  status 0x%08X; object %p, detail 0x%llx\n"
                                      "  rp_set_misuse_handler() can intercept this. Called from:\n",
                                      function,
                                      explanation,
@@ -34,13 +34,12 @@ constinit std::atomic<misuse_handler> installed_handler{nullptr};
     if (length > 0) {
         const size_t bytes = static_cast<size_t>(length) < text.size() ? static_cast<size_t>(length)
                                                                        : text.size() - 1;
-        // The diagnosis is best effort: the abort follows whether or not it could be written.
+        // The diagnosis is best effort: what follows does not depend on it.
         [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), bytes);
     }
     std::array<void*, 64> frames;
     const int depth = ::backtrace(frames.data(), static_cast<int>(frames.size()));
     ::backtrace_symbols_fd(frames.data(), depth, STDERR_FILENO);
-    std::abort();
 }
 
 } // namespace
@@ -58,9 +57,29 @@ void fatal_misuse(uint32_t ntstatus,
     // mo: acquire, pairs misuse.handler (set_misuse_handler).
     misuse_handler handler = installed_handler.load(std::memory_order_acquire);
     if (handler == nullptr) {
-        die_of_misuse(ntstatus, function, object, detail, explanation);
+        print_misuse(ntstatus, function, object, detail, explanation);
+        std::abort();
     }
     handler(ntstatus, function, object, detail);
+}
+
+void report_misuse(uint32_t ntstatus,
+                   const char* function,
+                   const void* object,
+                   uintptr_t detail,
+                   const char* explanation) {
+    // mo: acquire, pairs misuse.handler (set_misuse_handler).
+    misuse_handler handler = installed_handler.load(std::memory_order_acquire);
+    if (handler != nullptr) {
+        handler(ntstatus, function, object, detail);
+        return;
+    }
+    static constinit std::atomic<uint32_t> printed{0};
+    constexpr uint32_t printed_max = 16;
+    // mo: relaxed, only bounds the number of reports.
+    if (printed.fetch_add(1, std::memory_order_relaxed) < printed_max) {
+        print_misuse(ntstatus, function, object, detail, explanation);
+    }
 }
 
 } // namespace rp::nt

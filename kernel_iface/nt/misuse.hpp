@@ -16,13 +16,22 @@ using misuse_handler = void (*)(unsigned ntstatus,
 /// the default.
 misuse_handler set_misuse_handler(misuse_handler handler) noexcept;
 
-/// Reports that `function` was misused: `ntstatus` is what Windows would raise, `object` and `detail`
-/// what it was called with, `explanation` one sentence for the programmer. The default handler prints
-/// it with a backtrace and aborts. When an installed handler returns, the caller must do nothing.
+/// Reports that `function` was misused: `ntstatus` is what Windows would raise, `object` and
+/// `detail` what it was called with, `explanation` one sentence for the programmer. The default
+/// handler prints it with a backtrace and aborts. When an installed handler returns, the caller
+/// must do nothing.
 void fatal_misuse(uint32_t ntstatus,
                   const char* function,
                   const void* object,
                   uintptr_t detail,
                   const char* explanation);
+
+/// The same for misuse that Windows lets pass without a crash: the handler is called, or, without
+/// one, the diagnosis is printed (the first 16 in a process) and the program goes on.
+void report_misuse(uint32_t ntstatus,
+                   const char* function,
+                   const void* object,
+                   uintptr_t detail,
+                   const char* explanation);
 
 } // namespace rp::nt

@@ -60,7 +60,9 @@ void mutex_object::abandon(thread_record& thread) noexcept {
     release(); // the former owner's reference
 }
 
-void mutex_object::destroy() noexcept { destroy_object(this); }
+void mutex_object::destroy() noexcept {
+    destroy_object(this);
+}
 
 ntstatus create_mutex(bool is_initial_owner, const name_argument& name, HANDLE& made) noexcept {
     made = nullptr;

@@ -13,6 +13,7 @@ public:
 
     /// `owner` (the calling thread, or nullptr) acquires it at once.
     mutex_object() noexcept : waitable(kind_id) {}
+
     ~mutex_object() override = default;
 
     /// success, or mutant_not_owned.

@@ -78,8 +78,11 @@ ntstatus name_table::open(const std::string& name, object_kind kind, HANDLE& mad
     if (found == names_.end()) {
         return status::object_name_not_found;
     }
-    // Alive: its last closer still has to take our lock before it lets go.
+    // Alive: the last closer takes our lock before it drops the last reference. But once we have
+    // counted a handle the former last closer is no longer the last, and does not come here: so our
+    // reference must come before our count.
     object& target = *found->second.target;
+    const auto kept = ref<object>::share(&target);
     // mo: relaxed, the CAS decides.
     uint32_t count = target.handles_.load(std::memory_order_relaxed);
     do {

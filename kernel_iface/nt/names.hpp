@@ -54,7 +54,7 @@ name_table& names() noexcept;
 
 template <class T, class Make>
 ntstatus name_table::create(const name_argument& argument, HANDLE& made, const Make& make) noexcept
-try {
+    try {
     made = nullptr;
     std::string name;
     if (const ntstatus code = normalize(argument, name); code != status::success) {
@@ -78,7 +78,9 @@ try {
         erase(*fresh);
     }
     return code;
+
 } catch (const std::bad_alloc&) {
+
     return status::no_memory;
 }
 

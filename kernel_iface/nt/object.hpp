@@ -55,7 +55,8 @@ public:
 
     void release() noexcept {
         std::atomic_ref<uint32_t> count(header().refs);
-        // mo: acq_rel, pairs object.refs (every other release): the destroyer sees all their writes.
+        // mo: acq_rel, pairs object.refs (every other release): the destroyer sees all their
+        // writes.
         if (count.fetch_sub(1, std::memory_order_acq_rel) == 1) {
             destroy();
         }
@@ -73,6 +74,7 @@ public:
 
 protected:
     explicit object(object_kind kind) noexcept : kind_(kind) {}
+
     virtual ~object() = default;
     virtual void destroy() noexcept = 0;
 
@@ -129,11 +131,16 @@ public:
     }
 
     void swap(ref& other) noexcept { std::swap(object_, other.object_); }
+
     /// Gives the reference to the caller.
     [[nodiscard]] T* detach() noexcept { return std::exchange(object_, nullptr); }
+
     [[nodiscard]] T* get() const noexcept { return object_; }
+
     T* operator->() const noexcept { return object_; }
+
     T& operator*() const noexcept { return *object_; }
+
     explicit operator bool() const noexcept { return object_ != nullptr; }
 
 private:
@@ -141,7 +148,8 @@ private:
 };
 
 template <class T>
-inline constinit kernel::slab object_slab{sizeof(object_header) + sizeof(T), alignof(object_header)};
+inline constinit kernel::slab object_slab{sizeof(object_header) + sizeof(T),
+                                          alignof(object_header)};
 
 /// Makes a T with one reference; empty when out of memory.
 template <class T, class... Arguments>

@@ -11,17 +11,17 @@
 //   end: retired (no longer cancellable; the next in turn is armed) -> InternalHigh, Internal ->
 //     hEvent or the file's signal -> packet -> descriptor let go
 //
-// An asynchronous call never completes on the spot: it returns pending, and packets always come, with
-// FILE_SKIP_COMPLETION_PORT_ON_SUCCESS too (it suppresses packets of synchronous success only). So
-// there is one path, warnings are never returned synchronously (R-IO-11), and the end of a file is
-// pending + 38 (R-IO-31). After Internal holds a final status the program may free the OVERLAPPED:
-// nothing below that line looks at it.
+// An asynchronous call never completes on the spot: it returns pending, and packets always come,
+// with FILE_SKIP_COMPLETION_PORT_ON_SUCCESS too (it suppresses packets of synchronous success
+// only). So there is one path, warnings are never returned synchronously (R-IO-11), and the end of
+// a file is pending + 38 (R-IO-31). After Internal holds a final status the program may free the
+// OVERLAPPED: nothing below that line looks at it.
 //
-// Turns. Streams depend on order (R-SOCK-4), but independent requests on a ring, let alone on several
-// rings, do not keep it, and a long send goes out in pieces. So a stream has at most one transfer
-// armed per direction; the others wait in call order. Cancelling one that waits takes it out of the
-// queue and arms it with the cancel bit set, so that it ends on a thread of the sink: a canceller
-// must not run callbacks.
+// Turns. Streams depend on order (R-SOCK-4), but independent requests on a ring, let alone on
+// several rings, do not keep it, and a long send goes out in pieces. So a stream has at most one
+// transfer armed per direction; the others wait in call order. Cancelling one that waits takes it
+// out of the queue and arms it with the cancel bit set, so that it ends on a thread of the sink: a
+// canceller must not run callbacks.
 //
 // Cancelling races with arming again (io_request.hpp has the protocol of `place`):
 //
@@ -103,9 +103,11 @@ ntstatus read_result(io_operation& op, uint64_t piece) noexcept {
             return op.bytes == 0 ? status::end_of_file : status::success;
         }
         return is_all_there || (about.is_unbuffered && piece % sector_bytes != 0) ? status::success
-                                                                                 : undecided;
-    case file_kind::pipe: return piece == 0 ? status::pipe_broken : status::success;
-    case file_kind::character: return piece == 0 ? status::end_of_file : status::success;
+                                                                                  : undecided;
+    case file_kind::pipe:
+        return piece == 0 ? status::pipe_broken : status::success;
+    case file_kind::character:
+        return piece == 0 ? status::end_of_file : status::success;
     case file_kind::datagram:
         // MSG_TRUNC reports the length of the datagram, not of what fitted (R-SOCK-6).
         if (op.bytes > op.wanted_bytes) {
@@ -113,8 +115,10 @@ ntstatus read_result(io_operation& op, uint64_t piece) noexcept {
             return status::buffer_overflow;
         }
         return status::success;
-    case file_kind::socket: return status::success; // 0: the peer has shut down (R-SOCK-3)
-    case file_kind::directory: break;
+    case file_kind::socket:
+        return status::success; // 0: the peer has shut down (R-SOCK-3)
+    case file_kind::directory:
+        break;
     }
     return status::invalid_device_request;
 }
@@ -129,9 +133,12 @@ ntstatus write_result(const io_operation& op, uint64_t piece) noexcept {
 
 io_domain domain_of(const file_description& about) noexcept {
     switch (about.kind) {
-    case file_kind::socket: return io_domain::socket;
-    case file_kind::datagram: return io_domain::datagram;
-    default: return io_domain::file;
+    case file_kind::socket:
+        return io_domain::socket;
+    case file_kind::datagram:
+        return io_domain::datagram;
+    default:
+        return io_domain::file;
     }
 }
 

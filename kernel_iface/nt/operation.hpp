@@ -16,8 +16,8 @@ struct transfer_call {
 };
 
 /// pending for an overlapped handle; on a synchronous one the final status. Failures that reach no
-/// sink (and so yield no packet): invalid_handle, access_denied, invalid_parameter, access_violation
-/// (a buffer address that can never be valid), no_memory.
+/// sink (and so yield no packet): invalid_handle, access_denied, invalid_parameter,
+/// access_violation (a buffer address that can never be valid), no_memory.
 ntstatus transfer(const transfer_call& call) noexcept;
 
 /// The part for handles opened without FILE_FLAG_OVERLAPPED (synchronous.cpp). `file` is in use.
@@ -26,8 +26,8 @@ ntstatus transfer_synchronously(file_object& file, const transfer_call& call) no
 /// The position an OVERLAPPED asks for: success, or invalid_parameter. `is_append`: at the end.
 ntstatus position_of(const transfer_call& call, uint64_t& offset, bool& is_append) noexcept;
 
-/// GetOverlappedResult(Ex): success, io_incomplete_code as a Win32 code, ... `bytes` is set once the
-/// operation has ended, whatever its result.
+/// GetOverlappedResult(Ex): success, io_incomplete_code as a Win32 code, ... `bytes` is set once
+/// the operation has ended, whatever its result.
 DWORD overlapped_result(HANDLE file,
                         LPOVERLAPPED overlapped,
                         DWORD& bytes,

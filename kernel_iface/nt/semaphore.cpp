@@ -20,12 +20,12 @@ ntstatus semaphore_object::post(int32_t units, int32_t& previous) noexcept {
     return status::success;
 }
 
-void semaphore_object::destroy() noexcept { destroy_object(this); }
+void semaphore_object::destroy() noexcept {
+    destroy_object(this);
+}
 
-ntstatus create_semaphore(LONG count,
-                          LONG maximum,
-                          const name_argument& name,
-                          HANDLE& made) noexcept {
+ntstatus
+create_semaphore(LONG count, LONG maximum, const name_argument& name, HANDLE& made) noexcept {
     made = nullptr;
     if (maximum <= 0 || count < 0 || count > maximum) {
         return status::invalid_parameter;

@@ -12,6 +12,7 @@ public:
 
     semaphore_object(int32_t count, int32_t maximum) noexcept
         : waitable(kind_id), count_(count), maximum_(maximum) {}
+
     ~semaphore_object() override = default;
 
     /// success, invalid_parameter (n <= 0), semaphore_limit_exceeded (count unchanged).
@@ -34,10 +35,8 @@ private:
 };
 
 /// As create_event; invalid_parameter unless 0 <= count <= maximum and maximum > 0.
-ntstatus create_semaphore(LONG count,
-                          LONG maximum,
-                          const name_argument& name,
-                          HANDLE& made) noexcept;
+ntstatus
+create_semaphore(LONG count, LONG maximum, const name_argument& name, HANDLE& made) noexcept;
 /// `previous` may be nullptr; it is written on success only.
 ntstatus release_semaphore(HANDLE semaphore, LONG units, LONG* previous) noexcept;
 

@@ -31,8 +31,7 @@ void share_table::opens::add(const share_claim& claim, uint32_t sign) noexcept {
     shares_delete += claim.shares_delete ? sign : 0;
 }
 
-ntstatus share_table::claim(const file_identity& identity, const share_claim& wanted) noexcept
-try {
+ntstatus share_table::claim(const file_identity& identity, const share_claim& wanted) noexcept try {
     if (!wanted.is_counted()) {
         return status::success;
     }
@@ -46,7 +45,9 @@ try {
     }
     file.add(wanted, 1);
     return status::success;
+
 } catch (const std::bad_alloc&) {
+
     return status::no_memory;
 }
 

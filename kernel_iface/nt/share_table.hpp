@@ -30,9 +30,8 @@ public:
     ntstatus claim(const file_identity& identity, const share_claim& wanted) noexcept;
 
     /// Gives a claim back. True: it was the last one and the file is to be deleted now.
-    bool release(const file_identity& identity,
-                 const share_claim& held,
-                 bool deletes_on_close) noexcept;
+    bool
+    release(const file_identity& identity, const share_claim& held, bool deletes_on_close) noexcept;
 
     /// DeleteFile: success, or sharing_violation while somebody does not share deletion.
     ntstatus may_delete(const file_identity& identity) noexcept;

@@ -102,14 +102,15 @@ static_assert(std::is_sorted(conversions.begin(), conversions.end(), by_code));
 /// Rows of table 15.5 in which sockets differ from files; 0 means "as for files".
 ntstatus socket_status_of_errno(int error, io_domain domain) noexcept {
     switch (error) {
-    case ENXIO:
-    case ENODEV: return status::unsuccessful;
-    case EPIPE: return status::connection_disconnected;
+    case EPIPE:
+        return status::connection_disconnected;
     case ECONNREFUSED:
         return domain == io_domain::datagram ? status::port_unreachable
                                              : status::connection_refused;
-    case ENOTCONN: return status::connection_invalid;
-    default: return status::success;
+    case ENOTCONN:
+        return status::connection_invalid;
+    default:
+        return status::success;
     }
 }
 
@@ -117,72 +118,85 @@ ntstatus socket_status_of_errno(int error, io_domain domain) noexcept {
 ntstatus naming_status_of_errno(int error) noexcept {
     switch (error) {
     case EBUSY:
-    case ETXTBSY: return status::sharing_violation;
+    case ETXTBSY:
+        return status::sharing_violation;
     case ENXIO:
-    case ENODEV: return status::object_name_not_found;
-    default: return status::success;
+    case ENODEV:
+        return status::object_name_not_found;
+    default:
+        return status::success;
     }
 }
 
+struct errno_row {
+    int error;
+    ntstatus code;
+};
+
+// The file column of table 15.5, where sockets mostly agree. Searched on failure only.
+constexpr std::array errno_rows = {
+    errno_row{0, status::success},
+    errno_row{ENOENT, status::object_name_not_found},
+    errno_row{ENOTDIR, status::object_path_not_found},
+    errno_row{EACCES, status::access_denied},
+    errno_row{EPERM, status::access_denied},
+    errno_row{EBADF, status::invalid_handle},
+    errno_row{ENOTSOCK, status::invalid_handle},
+    errno_row{EMFILE, status::too_many_opened_files},
+    errno_row{ENFILE, status::too_many_opened_files},
+    errno_row{ENOMEM, status::no_memory},
+    errno_row{ENOBUFS, status::insufficient_resources},
+    errno_row{EAGAIN, status::insufficient_resources},
+    errno_row{EINTR, status::cancelled},
+    errno_row{ECANCELED, status::cancelled},
+    errno_row{EINVAL, status::invalid_parameter},
+    errno_row{ESPIPE, status::invalid_parameter},
+    errno_row{EOVERFLOW, status::invalid_parameter},
+    errno_row{EDESTADDRREQ, status::invalid_parameter},
+    errno_row{EAFNOSUPPORT, status::invalid_parameter},
+    errno_row{EPROTONOSUPPORT, status::invalid_parameter},
+    errno_row{ENOPROTOOPT, status::invalid_parameter},
+    errno_row{EFAULT, status::access_violation},
+    errno_row{EIO, status::io_device_error},
+    errno_row{EEXIST, status::object_name_collision},
+    errno_row{EISDIR, status::file_is_a_directory},
+    errno_row{ENOTEMPTY, status::directory_not_empty},
+    errno_row{EXDEV, status::not_same_device},
+    errno_row{EROFS, status::media_write_protected},
+    errno_row{ENOSPC, status::disk_full},
+    errno_row{EDQUOT, status::disk_full},
+    errno_row{EFBIG, status::file_too_large},
+    errno_row{ENAMETOOLONG, status::name_too_long},
+    errno_row{ELOOP, status::reparse_point_not_resolved},
+    errno_row{EMLINK, status::too_many_links},
+    errno_row{EBUSY, status::device_busy},
+    errno_row{ETXTBSY, status::device_busy},
+    errno_row{EDEADLK, status::file_lock_conflict},
+    errno_row{EPIPE, status::pipe_closing},
+    errno_row{ENOSYS, status::not_supported},
+    errno_row{EOPNOTSUPP, status::not_supported},
+    errno_row{ETIMEDOUT, status::io_timeout},
+    errno_row{ECONNRESET, status::connection_reset},
+    errno_row{ECONNABORTED, status::connection_aborted},
+    errno_row{ECONNREFUSED, status::connection_refused},
+    errno_row{ENETUNREACH, status::network_unreachable},
+    errno_row{ENETDOWN, status::network_unreachable},
+    errno_row{EHOSTUNREACH, status::host_unreachable},
+    errno_row{EHOSTDOWN, status::host_unreachable},
+    errno_row{ENOTCONN, status::pipe_disconnected},
+    errno_row{EISCONN, status::connection_active},
+    errno_row{EALREADY, status::retry},
+    errno_row{EINPROGRESS, status::retry},
+    errno_row{EADDRINUSE, status::address_already_associated},
+    errno_row{EADDRNOTAVAIL, status::invalid_address_component},
+    errno_row{EMSGSIZE, status::buffer_overflow},
+};
+
 ntstatus common_status_of_errno(int error) noexcept {
-    switch (error) {
-    case 0: return status::success;
-    case ENOENT: return status::object_name_not_found;
-    case ENOTDIR: return status::object_path_not_found;
-    case EACCES:
-    case EPERM: return status::access_denied;
-    case EBADF:
-    case ENOTSOCK: return status::invalid_handle;
-    case EMFILE:
-    case ENFILE: return status::too_many_opened_files;
-    case ENOMEM: return status::no_memory;
-    case ENOBUFS:
-    case EAGAIN: return status::insufficient_resources;
-    case EINTR:
-    case ECANCELED: return status::cancelled;
-    case EINVAL:
-    case ESPIPE:
-    case EOVERFLOW:
-    case EDESTADDRREQ:
-    case EAFNOSUPPORT:
-    case EPROTONOSUPPORT:
-    case ENOPROTOOPT: return status::invalid_parameter;
-    case EFAULT: return status::access_violation;
-    case EIO: return status::io_device_error;
-    case EEXIST: return status::object_name_collision;
-    case EISDIR: return status::file_is_a_directory;
-    case ENOTEMPTY: return status::directory_not_empty;
-    case EXDEV: return status::not_same_device;
-    case EROFS: return status::media_write_protected;
-    case ENOSPC:
-    case EDQUOT: return status::disk_full;
-    case EFBIG: return status::file_too_large;
-    case ENAMETOOLONG: return status::name_too_long;
-    case ELOOP: return status::reparse_point_not_resolved;
-    case EMLINK: return status::too_many_links;
-    case EBUSY:
-    case ETXTBSY: return status::device_busy;
-    case EDEADLK: return status::file_lock_conflict;
-    case EPIPE: return status::pipe_closing;
-    case ENOSYS:
-    case EOPNOTSUPP: return status::not_supported;
-    case ETIMEDOUT: return status::io_timeout;
-    case ECONNRESET: return status::connection_reset;
-    case ECONNABORTED: return status::connection_aborted;
-    case ECONNREFUSED: return status::connection_refused;
-    case ENETUNREACH:
-    case ENETDOWN: return status::network_unreachable;
-    case EHOSTUNREACH:
-    case EHOSTDOWN: return status::host_unreachable;
-    case ENOTCONN: return status::pipe_disconnected;
-    case EISCONN: return status::connection_active;
-    case EALREADY:
-    case EINPROGRESS: return status::retry;
-    case EADDRINUSE: return status::address_already_associated;
-    case EADDRNOTAVAIL: return status::invalid_address_component;
-    case EMSGSIZE: return status::buffer_overflow;
-    default: return status::unsuccessful;
-    }
+    const auto* row = std::find_if(errno_rows.begin(), errno_rows.end(), [=](const errno_row& one) {
+        return one.error == error;
+    });
+    return row != errno_rows.end() ? row->code : status::unsuccessful;
 }
 
 } // namespace
@@ -207,12 +221,18 @@ DWORD win32_of_status(ntstatus code) noexcept {
     return row != conversions.end() && row->code == code ? row->win32 : message_not_found;
 }
 
-DWORD last_error() noexcept { return last_error_of_thread; }
+DWORD last_error() noexcept {
+    return last_error_of_thread;
+}
 
-void set_last_error(DWORD code) noexcept { last_error_of_thread = code; }
+void set_last_error(DWORD code) noexcept {
+    last_error_of_thread = code;
+}
 
 errno_keeper::errno_keeper() noexcept : saved_(errno) {}
 
-errno_keeper::~errno_keeper() { errno = saved_; }
+errno_keeper::~errno_keeper() {
+    errno = saved_;
+}
 
 } // namespace rp::nt

@@ -93,7 +93,9 @@ inline constexpr ntstatus file_too_large = 0xC0000904;
 } // namespace status
 
 /// R-ERR-3: severities success and information. Warnings (0x8...) are not success.
-constexpr bool is_success(ntstatus code) noexcept { return code < 0x80000000U; }
+constexpr bool is_success(ntstatus code) noexcept {
+    return code < 0x80000000U;
+}
 
 /// What kind of call an errno came from: the same number means different things.
 enum class io_domain : uint8_t {

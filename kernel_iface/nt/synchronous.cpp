@@ -76,8 +76,7 @@ outcome transfer_regular(file_object& file, const transfer_call& call) noexcept 
         }
         return result;
     }
-    const int64_t start =
-        call.overlapped != nullptr ? static_cast<int64_t>(offset) : file.position;
+    const int64_t start = call.overlapped != nullptr ? static_cast<int64_t>(offset) : file.position;
     const outcome result = transfer_at(file, call, start);
     file.position = start + static_cast<int64_t>(result.bytes);
     return result;

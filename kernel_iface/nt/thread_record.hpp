@@ -8,19 +8,19 @@ namespace rp::nt {
 
 class mutex_object;
 
-/// One per thread that ever waited or owned a mutex. The memory is type-stable: a signaller may still
-/// bump and wake `wake_word` after the waiter has gone on, even after its thread has exited, and
-/// whoever has the record then sees one spurious wake-up.
+/// One per thread that ever waited or owned a mutex. The memory is type-stable: a signaller may
+/// still bump and wake `wake_word` after the waiter has gone on, even after its thread has exited,
+/// and whoever has the record then sees one spurious wake-up.
 struct thread_record {
     std::atomic<uint32_t> wake_word{0}; // never reset, only incremented
     bool is_made = false;               // the piece was constructed once; survives reuse
-    /// Mutexes the thread owns. owner: the thread; while it waits, whoever satisfied its wait, until
-    /// that object's lock is released.
+    /// Mutexes the thread owns. owner: the thread; while it waits, whoever satisfied its wait,
+    /// until that object's lock is released.
     mutex_object* owned_mutexes = nullptr;
 };
 
-/// The calling thread's record; made on first use. nullptr: out of memory. When the thread exits its
-/// mutexes become abandoned (R-SYNC-3).
+/// The calling thread's record; made on first use. nullptr: out of memory. When the thread exits
+/// its mutexes become abandoned (R-SYNC-3).
 thread_record* current_thread_record() noexcept;
 
 } // namespace rp::nt

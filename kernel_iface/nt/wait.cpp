@@ -2,8 +2,8 @@
 // Waits: how a thread sleeps until objects let it go, and how exactly that much is consumed.
 //
 // Nouns. A *waiter* is one wait; a *block* links it to one object. An object is *available* to a
-// waiter when a wait for it alone would be satisfied now; *consuming* does what a satisfied wait does
-// (resets an auto-reset event, takes a unit, owns a mutex).
+// waiter when a wait for it alone would be satisfied now; *consuming* does what a satisfied wait
+// does (resets an auto-reset event, takes a unit, owns a mutex).
 //
 // Waiting for any. The signaller hands the object over: it consumes on behalf of the waiter, under
 // the object's lock, after it claimed the waiter. So an auto-reset event set once releases exactly
@@ -18,14 +18,14 @@
 //   5. sleep while wake_word == seq
 //   6. lock each object in turn, unlink
 //
-// All locks at once in steps 1-3 make "the lowest index" exact: no object can become available after
-// it was looked at and before the decision. Step 6 always takes the lock of the object that
-// satisfied the wait, so the waiter, which is on a stack, outlives step 2 of the signaller. Step 4 of
-// the signaller touches only the thread record, which is type-stable. The time limit is one more
+// All locks at once in steps 1-3 make "the lowest index" exact: no object can become available
+// after it was looked at and before the decision. Step 6 always takes the lock of the object that
+// satisfied the wait, so the waiter, which is on a stack, outlives step 2 of the signaller. Step 4
+// of the signaller touches only the thread record, which is type-stable. The time limit is one more
 // claimer of the outcome.
 //
-// Waiting for all. Nobody can hand over several objects, so a signaller only bumps wake_word of such
-// a waiter and leaves the object available; the waiter locks everything and looks again:
+// Waiting for all. Nobody can hand over several objects, so a signaller only bumps wake_word of
+// such a waiter and leaves the object available; the waiter locks everything and looks again:
 //
 //   waiter                                     signaller
 //   1. seq = wake_word                         1. lock the object, change its state
@@ -51,10 +51,9 @@
 #include "kernel_iface/linux/futex.hpp"
 #include "kernel_iface/nt/handle_table.hpp"
 
-#include <cerrno>
-
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <optional>
 
 namespace rp::nt {
@@ -66,6 +65,7 @@ public:
         : waiter(&thread, wants_all), record_(thread) {}
 
     void wake(wake_batch& batch) noexcept override { batch.add(record_); }
+
     [[nodiscard]] bool is_abandoned() const noexcept { return is_abandoned_; }
 
 private:
@@ -226,6 +226,17 @@ ntstatus wait_call::wait_all(int64_t deadline_ns) noexcept {
     }
 }
 
+/// The case that matters: no array of references to set up and take down.
+ntstatus wait_handle(HANDLE handle, int64_t deadline_ns) noexcept {
+    const ref<object> target = handles().look_up(handle);
+    if (!target) {
+        return status::invalid_handle;
+    }
+    waitable* const one = target->as_waitable();
+    return one != nullptr ? wait_objects({&one, 1}, false, deadline_ns)
+                          : status::object_type_mismatch;
+}
+
 } // namespace
 
 int64_t deadline_after_ms(DWORD milliseconds) noexcept {
@@ -239,9 +250,8 @@ int64_t deadline_after_ms(DWORD milliseconds) noexcept {
     return kernel::now_ns() + int64_t{milliseconds} * ns_per_ms;
 }
 
-ntstatus wait_objects(std::span<waitable* const> objects,
-                      bool wants_all,
-                      int64_t deadline_ns) noexcept {
+ntstatus
+wait_objects(std::span<waitable* const> objects, bool wants_all, int64_t deadline_ns) noexcept {
     thread_record* thread = current_thread_record();
     if (thread == nullptr) {
         return status::no_memory;
@@ -250,9 +260,11 @@ ntstatus wait_objects(std::span<waitable* const> objects,
     return wants_all ? call.wait_all(deadline_ns) : call.wait_any(deadline_ns);
 }
 
-ntstatus wait_handles(std::span<const HANDLE> handles,
-                      bool wants_all,
-                      int64_t deadline_ns) noexcept {
+ntstatus
+wait_handles(std::span<const HANDLE> handles, bool wants_all, int64_t deadline_ns) noexcept {
+    if (handles.size() == 1) {
+        return wait_handle(handles[0], deadline_ns);
+    }
     if (handles.empty() || handles.size() > wait_objects_max) {
         return status::invalid_parameter;
     }

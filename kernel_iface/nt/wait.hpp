@@ -18,18 +18,16 @@ inline constexpr int64_t poll_deadline = 0;
 int64_t deadline_after_ms(DWORD milliseconds) noexcept;
 
 /// Waits until one (index + success, or index + abandoned_wait_0), or all (success, or the first
-/// abandoned index + abandoned_wait_0) of 1..64 distinct objects are available, and consumes what it
-/// reports. timeout when `deadline_ns` (CLOCK_MONOTONIC) passed first; no_memory.
-/// In the any form an object may be named twice.
-ntstatus wait_objects(std::span<waitable* const> objects,
-                      bool wants_all,
-                      int64_t deadline_ns) noexcept;
+/// abandoned index + abandoned_wait_0) of 1..64 distinct objects are available, and consumes what
+/// it reports. timeout when `deadline_ns` (CLOCK_MONOTONIC) passed first; no_memory. In the any
+/// form an object may be named twice.
+ntstatus
+wait_objects(std::span<waitable* const> objects, bool wants_all, int64_t deadline_ns) noexcept;
 
 /// The same by handles, which stay referenced meanwhile (R-SYNC-9). Also invalid_handle,
 /// object_type_mismatch, and invalid_parameter (count, or a duplicate with wants_all).
-ntstatus wait_handles(std::span<const HANDLE> handles,
-                      bool wants_all,
-                      int64_t deadline_ns) noexcept;
+ntstatus
+wait_handles(std::span<const HANDLE> handles, bool wants_all, int64_t deadline_ns) noexcept;
 
 /// Sleeps until `deadline_ns`, announced.
 void sleep_until(int64_t deadline_ns) noexcept;

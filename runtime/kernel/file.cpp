@@ -58,9 +58,8 @@ RP_EXPORT HANDLE WINAPI CreateFileA(LPCSTR lpFileName,
         lpSecurityAttributes != nullptr && lpSecurityAttributes->bInheritHandle != FALSE;
     HANDLE made = INVALID_HANDLE_VALUE;
     const nt::ntstatus code = nt::create_file(call, made);
-    const bool is_disposition_told = nt::is_success(code) &&
-                                     (call.disposition == CREATE_ALWAYS ||
-                                      call.disposition == OPEN_ALWAYS);
+    const bool is_disposition_told = nt::is_success(code) && (call.disposition == CREATE_ALWAYS ||
+                                                              call.disposition == OPEN_ALWAYS);
     if (code == nt::status::object_name_collision) {
         nt::set_last_error(ERROR_FILE_EXISTS);
     } else if (!nt::is_success(code) || is_disposition_told) {
@@ -138,8 +137,8 @@ RP_EXPORT BOOL WINAPI SetFilePointerEx(HANDLE hFile,
                                        PLARGE_INTEGER lpNewFilePointer,
                                        DWORD dwMoveMethod) {
     int64_t position = 0;
-    const DWORD error = nt::move_file_pointer(
-        hFile, liDistanceToMove.QuadPart, dwMoveMethod, INT64_MAX, position);
+    const DWORD error =
+        nt::move_file_pointer(hFile, liDistanceToMove.QuadPart, dwMoveMethod, INT64_MAX, position);
     if (error != ERROR_SUCCESS) {
         nt::set_last_error(error);
         return FALSE;
@@ -157,8 +156,8 @@ RP_EXPORT DWORD WINAPI SetFilePointer(HANDLE hFile,
     const bool is_wide = lpDistanceToMoveHigh != nullptr;
     const auto low = static_cast<uint32_t>(lDistanceToMove);
     const int64_t distance =
-        is_wide ? static_cast<int64_t>(uint64_t{static_cast<uint32_t>(*lpDistanceToMoveHigh)} << 32 |
-                                       low)
+        is_wide ? static_cast<int64_t>(
+                      uint64_t{static_cast<uint32_t>(*lpDistanceToMoveHigh)} << 32 | low)
                 : int64_t{lDistanceToMove};
     const int64_t position_max = is_wide ? INT64_MAX : int64_t{UINT32_MAX} - 1;
     int64_t position = 0;
@@ -181,8 +180,8 @@ RP_EXPORT DWORD WINAPI SetFilePointer(HANDLE hFile,
 RP_EXPORT BOOL WINAPI GetFileSizeEx(HANDLE hFile, PLARGE_INTEGER lpFileSize) {
     const nt::errno_keeper keeper;
     int64_t bytes = 0;
-    const nt::ntstatus code = lpFileSize == nullptr ? nt::status::invalid_parameter
-                                                    : nt::file_size(hFile, bytes);
+    const nt::ntstatus code =
+        lpFileSize == nullptr ? nt::status::invalid_parameter : nt::file_size(hFile, bytes);
     if (code == nt::status::success) {
         lpFileSize->QuadPart = bytes;
     }

@@ -14,9 +14,13 @@ RP_EXPORT BOOL WINAPI CloseHandle(HANDLE hObject) {
     return nt::win32_result(nt::close_handle(hObject));
 }
 
-RP_EXPORT DWORD WINAPI GetLastError(VOID) { return nt::last_error(); }
+RP_EXPORT DWORD WINAPI GetLastError(VOID) {
+    return nt::last_error();
+}
 
-RP_EXPORT VOID WINAPI SetLastError(DWORD dwErrCode) { nt::set_last_error(dwErrCode); }
+RP_EXPORT VOID WINAPI SetLastError(DWORD dwErrCode) {
+    nt::set_last_error(dwErrCode);
+}
 
 RP_EXPORT HANDLE rp_handle_from_fd(int fd, BOOL take_ownership) {
     const nt::errno_keeper keeper;

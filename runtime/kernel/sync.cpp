@@ -16,7 +16,8 @@ HANDLE named_result(nt::ntstatus code, HANDLE made) noexcept {
     return made;
 }
 
-HANDLE create_event(BOOL is_manual_reset, BOOL is_signaled, const nt::name_argument& name) noexcept {
+HANDLE
+create_event(BOOL is_manual_reset, BOOL is_signaled, const nt::name_argument& name) noexcept {
     HANDLE made = nullptr;
     const nt::ntstatus code =
         nt::create_event(is_manual_reset != FALSE, is_signaled != FALSE, name, made);
@@ -51,7 +52,9 @@ RP_EXPORT HANDLE WINAPI CreateEventW(LPSECURITY_ATTRIBUTES /*lpEventAttributes*/
     return create_event(bManualReset, bInitialState, {nullptr, lpName});
 }
 
-RP_EXPORT BOOL WINAPI SetEvent(HANDLE hEvent) { return nt::win32_result(nt::set_event(hEvent)); }
+RP_EXPORT BOOL WINAPI SetEvent(HANDLE hEvent) {
+    return nt::win32_result(nt::set_event(hEvent));
+}
 
 RP_EXPORT BOOL WINAPI ResetEvent(HANDLE hEvent) {
     return nt::win32_result(nt::reset_event(hEvent));

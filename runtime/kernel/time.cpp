@@ -25,13 +25,17 @@ RP_EXPORT DWORD WINAPI GetCurrentThreadId(VOID) {
     return static_cast<DWORD>(rp::kernel::thread_id());
 }
 
-RP_EXPORT DWORD WINAPI GetCurrentProcessId(VOID) { return static_cast<DWORD>(::getpid()); }
+RP_EXPORT DWORD WINAPI GetCurrentProcessId(VOID) {
+    return static_cast<DWORD>(::getpid());
+}
 
 RP_EXPORT ULONGLONG WINAPI GetTickCount64(VOID) {
     return static_cast<ULONGLONG>(rp::kernel::now_ns() / ns_per_ms);
 }
 
-RP_EXPORT DWORD WINAPI GetTickCount(VOID) { return static_cast<DWORD>(GetTickCount64()); }
+RP_EXPORT DWORD WINAPI GetTickCount(VOID) {
+    return static_cast<DWORD>(GetTickCount64());
+}
 
 RP_EXPORT BOOL WINAPI QueryPerformanceCounter(LARGE_INTEGER* lpPerformanceCount) {
     lpPerformanceCount->QuadPart = rp::kernel::now_ns() / ns_per_count;

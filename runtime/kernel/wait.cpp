@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Wait functions. No alertable I/O exists (R-IO-27), so no APC can end a wait and bAlertable changes
-// nothing.
+// Wait functions. No alertable I/O exists (R-IO-27), so no APC can end a wait and bAlertable
+// changes nothing.
 #include "kernel_iface/nt/wait.hpp"
 
 #include "runtime/export.hpp"

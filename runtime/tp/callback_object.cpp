@@ -47,6 +47,9 @@ bool callback_object::claim() noexcept {
             engine().place(*this, sched::origin::requeue);
         }
         if (is_tombstone) {
+            if (tally::pending(after) == 0) {
+                engine().count_dead(-1);
+            }
             settle(after);
         }
         return !is_tombstone;
@@ -85,6 +88,7 @@ uint32_t callback_object::cancel_pending() noexcept {
         // mo: acq_rel, pairs object.tally (claim): a worker claims a call or finds the tombstone.
         if (tally_.compare_exchange_weak(
                 before, after, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+            engine().count_dead(1);
             settle(after);
             return owed;
         }

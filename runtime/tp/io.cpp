@@ -98,15 +98,18 @@ uint32_t io::drop_started() noexcept {
     return dropped;
 }
 
-bool io::claim_credit(uint64_t epoch) noexcept {
+io::claim_result io::claim_credit(uint64_t epoch) noexcept {
     const std::scoped_lock guard(credits_lock_);
+    if (epoch != epoch_) {
+        return claim_result::orphan;
+    }
     // mo: relaxed, credits change under the lock only.
-    if (epoch != epoch_ || tally::pending(tally_.load(std::memory_order_relaxed)) == 0) {
-        return false;
+    if (tally::pending(tally_.load(std::memory_order_relaxed)) == 0) {
+        return claim_result::unannounced;
     }
     // mo: acq_rel, pairs object.tally (add_pending).
     tally_.fetch_add(tally::running_one - tally::pending_one, std::memory_order_acq_rel);
-    return true;
+    return claim_result::claimed;
 }
 
 void io::operation_started(nt::io_operation& op) noexcept {
@@ -129,8 +132,16 @@ void io::packet(nt::io_operation& op) noexcept {
 }
 
 void io::deliver(sched::worker& w, nt::io_operation& op) noexcept {
-    if (!claim_credit(op.target_epoch)) {
-        op.drop(); // an orphan, or never announced by StartThreadpoolIo (R-IO-10)
+    if (const claim_result claim = claim_credit(op.target_epoch); claim != claim_result::claimed) {
+        if (claim == claim_result::unannounced) {
+            nt::report_misuse(nt::status::invalid_parameter,
+                              "StartThreadpoolIo",
+                              op.overlapped,
+                              op.status,
+                              "an operation completed that was not announced by StartThreadpoolIo, "
+                              "or was taken back by CancelThreadpoolIo: its callback is not run");
+        }
+        op.drop();
         return;
     }
     PVOID const overlapped = op.overlapped;

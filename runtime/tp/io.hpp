@@ -47,7 +47,8 @@ private:
     struct queued_packet;
 
     io(PTP_WIN32_IO_CALLBACK callback, PVOID context, const environment& env) noexcept;
-    [[nodiscard]] bool claim_credit(uint64_t epoch) noexcept;
+    enum class claim_result : uint8_t { claimed, orphan, unannounced };
+    [[nodiscard]] claim_result claim_credit(uint64_t epoch) noexcept;
     void deliver(sched::worker& w, nt::io_operation& op) noexcept;
     uint32_t drop_started() noexcept override;
     void destroy() noexcept override;

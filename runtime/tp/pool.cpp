@@ -22,19 +22,13 @@ namespace rp::tp {
 namespace {
 
 constinit kernel::slab pool_slab{sizeof(pool), alignof(pool)};
-constinit std::atomic<bool> is_exiting{false};
-
-void begin_exit() noexcept {
-    // mo: relaxed, a one-way flag; a call that misses it runs as before the exit.
-    is_exiting.store(true, std::memory_order_relaxed);
-}
 
 /// Registered with the first pool: handlers the program registers later run while pools still work.
 /// A child of fork() has no workers, so it is treated like a process that is exiting (R-LIFE-24).
 void register_exit_handlers() noexcept {
     static const int registered = [] {
-        std::atexit(&begin_exit);
-        pthread_atfork(nullptr, nullptr, &begin_exit);
+        std::atexit(&pool::begin_exit);
+        pthread_atfork(nullptr, nullptr, &pool::begin_exit);
         return 0;
     }();
     (void)registered;
@@ -108,9 +102,9 @@ pool* pool::process_default() noexcept {
     return p;
 }
 
-bool pool::is_process_exiting() noexcept {
-    // mo: relaxed, a one-way flag.
-    return is_exiting.load(std::memory_order_relaxed);
+void pool::begin_exit() noexcept {
+    // mo: relaxed, a one-way flag; a call that misses it runs as before the exit.
+    is_exiting_.store(true, std::memory_order_relaxed);
 }
 
 void pool::retain() noexcept {
@@ -161,7 +155,11 @@ DWORD pool::set_policy(const char* name) noexcept {
     if (made == nullptr) {
         return ERROR_NOT_ENOUGH_MEMORY;
     }
-    made->take_settings(old);
+    if (!made->take_settings(old)) {
+        made->shut_down();
+        made->release();
+        return ERROR_NO_SYSTEM_RESOURCES;
+    }
     // mo: release, pairs pool.engine (engine).
     engine_.store(made, std::memory_order_release);
     old.shut_down();

@@ -21,7 +21,12 @@ public:
     static pool* of(PTP_POOL handle) noexcept { return reinterpret_cast<pool*>(handle); }
 
     /// R-LIFE-23: after exit() has begun, creating fails and waiting returns at once.
-    static bool is_process_exiting() noexcept;
+    static bool is_process_exiting() noexcept {
+        // mo: relaxed, a one-way flag.
+        return is_exiting_.load(std::memory_order_relaxed);
+    }
+
+    static void begin_exit() noexcept;
 
     [[nodiscard]] PTP_POOL handle() noexcept { return reinterpret_cast<PTP_POOL>(this); }
 
@@ -55,6 +60,8 @@ private:
 
     static constexpr uint32_t magic_alive = 0x6C6F6F50;  // "Pool"
     static constexpr uint32_t magic_closed = 0x64736C43; // "Clsd": objects may still refer to it
+
+    static constinit inline std::atomic<bool> is_exiting_{false};
 
     std::atomic<uint32_t> magic_{magic_alive};
     std::atomic<uint32_t> references_{1};

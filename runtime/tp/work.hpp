@@ -18,9 +18,14 @@ public:
         if ((tally_.load(std::memory_order_relaxed) & tally::stopped) != 0) [[unlikely]] {
             return; // R-GRP-11
         }
+        if (pool::is_process_exiting()) [[unlikely]] {
+            return; // R-LIFE-23
+        }
         const uint64_t before = add_pending();
         if (tally::pending(before) == 0 && (before & tally::tombstone) == 0) {
             engine().place(*this, sched::origin::spawn);
+        } else if ((before & tally::tombstone) != 0 && tally::owed(before) == 0) [[unlikely]] {
+            engine().count_dead(-1);
         }
     }
 

@@ -64,7 +64,7 @@ static int tests_passed, tests_failed, tests_skipped;
 static struct fresh_block {
     struct fresh_block* next;
     void* unused_alignment;
-} *fresh_blocks;
+} * fresh_blocks;
 
 /* Zeroed memory that outlives a failed test. Main thread only. */
 UNUSED static void* fresh(size_t size) {
@@ -109,8 +109,15 @@ UNUSED static int test_fail(const char* file, int line, const char* text) {
 UNUSED static int test_fail_values(
     const char* file, int line, const char* text, ULONGLONG actual, ULONGLONG expected) {
     InterlockedIncrement(&test_failures);
-    printf("  %s:%d: [%s] %s: %llu (0x%llx) against %llu (0x%llx)\n", file, line,
-           test_now ? test_now->id : "child", text, actual, actual, expected, expected);
+    printf("  %s:%d: [%s] %s: %llu (0x%llx) against %llu (0x%llx)\n",
+           file,
+           line,
+           test_now ? test_now->id : "child",
+           text,
+           actual,
+           actual,
+           expected,
+           expected);
     fflush(stdout);
     return 0;
 }
@@ -147,8 +154,11 @@ UNUSED static void test_skip(const char* why) {
 #define COMPARE_(actual, op, expected)                                                             \
     (((ULONGLONG)(actual)op(ULONGLONG)(expected))                                                  \
          ? 1                                                                                       \
-         : test_fail_values(__FILE__, __LINE__, #actual " " #op " " #expected,                     \
-                            (ULONGLONG)(actual), (ULONGLONG)(expected)))
+         : test_fail_values(__FILE__,                                                              \
+                            __LINE__,                                                              \
+                            #actual " " #op " " #expected,                                         \
+                            (ULONGLONG)(actual),                                                   \
+                            (ULONGLONG)(expected)))
 #define CHECK(condition) ((void)CHECK_(condition))
 #define CHECK_EQ(actual, expected) ((void)COMPARE_(actual, ==, expected))
 #define CHECK_OP(actual, op, expected) ((void)COMPARE_(actual, op, expected))
@@ -192,9 +202,15 @@ UNUSED static int run_child(const char* name) {
 #ifndef _WIN32
 static void test_hang(int number) {
     char text[512];
-    int size = snprintf(text, sizeof text, "HANG  %s  %s (no end after %d s)\n%d passed, %d failed, %d skipped\n",
-                        test_now ? test_now->id : "child", test_now ? test_now->name : "", TEST_LIMIT_S,
-                        tests_passed, tests_failed + 1, tests_skipped);
+    int size = snprintf(text,
+                        sizeof text,
+                        "HANG  %s  %s (no end after %d s)\n%d passed, %d failed, %d skipped\n",
+                        test_now ? test_now->id : "child",
+                        test_now ? test_now->name : "",
+                        TEST_LIMIT_S,
+                        tests_passed,
+                        tests_failed + 1,
+                        tests_skipped);
     (void)number;
     _exit(write(STDOUT_FILENO, text, (size_t)size) < 0 ? 2 : 1);
 }

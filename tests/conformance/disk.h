@@ -14,7 +14,7 @@ struct op {
     counter calls;
     ULONG result;
     ULONG_PTR bytes;
-    BOOL ready;      /* GetOverlappedResult in the callback */
+    BOOL ready; /* GetOverlappedResult in the callback */
     DWORD ready_error;
     DWORD moved;
     ULONG_PTR internal, internal_high;
@@ -34,11 +34,11 @@ struct disk {
 };
 
 UNUSED static VOID CALLBACK on_io(PTP_CALLBACK_INSTANCE instance,
-                           PVOID context,
-                           PVOID overlapped,
-                           ULONG result,
-                           ULONG_PTR bytes,
-                           PTP_IO io) {
+                                  PVOID context,
+                                  PVOID overlapped,
+                                  ULONG result,
+                                  ULONG_PTR bytes,
+                                  PTP_IO io) {
     struct disk* d = context;
     struct op* op = overlapped;
     (void)instance;

@@ -13,10 +13,12 @@ typedef struct {
     PVOID RaceDll;
     struct _ACTIVATION_CONTEXT* ActivationContext;
     PTP_SIMPLE_CALLBACK FinalizationCallback;
+
     union {
         DWORD Flags;
     } u;
 } TP_CALLBACK_ENVIRON_V1;
+
 #define SetThreadpoolCallbackPersistent TpSetCallbackPersistent
 #endif
 
@@ -125,6 +127,7 @@ TEST("R-TYPES-14", "FILETIME is two DWORDs, aligned to 4") {
         BYTE first;
         FILETIME time;
     };
+
     CHECK_EQ(sizeof(FILETIME), 8);
     CHECK_EQ(offsetof(struct padded, time), 4);
     CHECK_EQ(offsetof(FILETIME, dwHighDateTime), 4);
@@ -259,11 +262,13 @@ TEST("R-ENV-4", "TrySubmitThreadpoolCallback refuses an unknown version") {
 
 TEST("R-ENV-4", "a version 1 environment is accepted, whatever lies behind it") {
     struct probe* p = probe_new(0, 1);
+
     union {
         TP_CALLBACK_ENVIRON_V1 v1;
         TP_CALLBACK_ENVIRON v3;
         BYTE bytes[0x80];
     }* env = fresh(sizeof *env);
+
     memset(env, 0xCC, sizeof *env);
     memset(env, 0, offsetof(TP_CALLBACK_ENVIRON, CallbackPriority));
     env->v1.Version = 1;
@@ -285,8 +290,7 @@ TEST("R-ENV-5", "priorities outside 0..2 are refused") {
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         SetThreadpoolCallbackPriority(&p->env, (TP_CALLBACK_PRIORITY)wrong[i]);
         CHECK_FAILS(CreateThreadpoolWork(work_count, p, &p->env), ERROR_INVALID_PARAMETER);
-        CHECK_FAILS(TrySubmitThreadpoolCallback(simple_count, p, &p->env),
-                    ERROR_INVALID_PARAMETER);
+        CHECK_FAILS(TrySubmitThreadpoolCallback(simple_count, p, &p->env), ERROR_INVALID_PARAMETER);
     }
     probe_end(p);
 }

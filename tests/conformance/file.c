@@ -12,7 +12,8 @@ static void at(OVERLAPPED* ov, HANDLE event, ULONGLONG offset) {
 }
 
 /* Runs one overlapped operation to its end. The result: the Win32 code, 0 for success. */
-static DWORD transfer(HANDLE file, BOOL write, void* data, DWORD size, OVERLAPPED* ov, DWORD* moved) {
+static DWORD
+transfer(HANDLE file, BOOL write, void* data, DWORD size, OVERLAPPED* ov, DWORD* moved) {
     *moved = 0;
     BOOL ok = write ? WriteFile(file, data, size, NULL, ov) : ReadFile(file, data, size, NULL, ov);
     if (!ok && GetLastError() != ERROR_IO_PENDING)
@@ -478,13 +479,21 @@ TEST("R-OVL-6", "GetOverlappedResult on a pending OVERLAPPED says ERROR_IO_INCOM
 TEST("R-ERR-2", "GetOverlappedResult converts the status in Internal") {
     static const struct {
         DWORD status, code;
-    } table[] = {{0xC0000011, ERROR_HANDLE_EOF},      {0xC0000120, ERROR_OPERATION_ABORTED},
-                 {0xC000014B, ERROR_BROKEN_PIPE},     {0xC0000022, ERROR_ACCESS_DENIED},
-                 {0xC000007F, ERROR_DISK_FULL},       {0xC000020D, ERROR_NETNAME_DELETED},
-                 {0xC0000236, ERROR_CONNECTION_REFUSED}, {0xC0000005, ERROR_NOACCESS},
-                 {0xC00000B5, ERROR_SEM_TIMEOUT},     {0xC0000241, ERROR_CONNECTION_ABORTED},
-                 {0xC0000008, ERROR_INVALID_HANDLE},  {0xC000000D, ERROR_INVALID_PARAMETER},
-                 {0xC0000185, ERROR_IO_DEVICE},       {0x80000005, ERROR_MORE_DATA}};
+    } table[] = {{0xC0000011, ERROR_HANDLE_EOF},
+                 {0xC0000120, ERROR_OPERATION_ABORTED},
+                 {0xC000014B, ERROR_BROKEN_PIPE},
+                 {0xC0000022, ERROR_ACCESS_DENIED},
+                 {0xC000007F, ERROR_DISK_FULL},
+                 {0xC000020D, ERROR_NETNAME_DELETED},
+                 {0xC0000236, ERROR_CONNECTION_REFUSED},
+                 {0xC0000005, ERROR_NOACCESS},
+                 {0xC00000B5, ERROR_SEM_TIMEOUT},
+                 {0xC0000241, ERROR_CONNECTION_ABORTED},
+                 {0xC0000008, ERROR_INVALID_HANDLE},
+                 {0xC000000D, ERROR_INVALID_PARAMETER},
+                 {0xC0000185, ERROR_IO_DEVICE},
+                 {0x80000005, ERROR_MORE_DATA}};
+
     const char* name = temp_name();
     DWORD moved = 0;
     OVERLAPPED ov;

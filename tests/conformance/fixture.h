@@ -99,14 +99,18 @@ static inline void probe_leave(struct probe* p) {
     ReleaseSemaphore(p->done, 1, NULL);
 }
 
-UNUSED static VOID CALLBACK work_count(PTP_CALLBACK_INSTANCE instance, PVOID context, PTP_WORK work) {
+UNUSED static VOID CALLBACK work_count(PTP_CALLBACK_INSTANCE instance,
+                                       PVOID context,
+                                       PTP_WORK work) {
     (void)instance;
     (void)work;
     probe_enter(context);
     probe_leave(context);
 }
 
-UNUSED static VOID CALLBACK work_gated(PTP_CALLBACK_INSTANCE instance, PVOID context, PTP_WORK work) {
+UNUSED static VOID CALLBACK work_gated(PTP_CALLBACK_INSTANCE instance,
+                                       PVOID context,
+                                       PTP_WORK work) {
     struct probe* p = context;
     (void)instance;
     (void)work;
@@ -115,7 +119,9 @@ UNUSED static VOID CALLBACK work_gated(PTP_CALLBACK_INSTANCE instance, PVOID con
     probe_leave(p);
 }
 
-UNUSED static VOID CALLBACK work_token(PTP_CALLBACK_INSTANCE instance, PVOID context, PTP_WORK work) {
+UNUSED static VOID CALLBACK work_token(PTP_CALLBACK_INSTANCE instance,
+                                       PVOID context,
+                                       PTP_WORK work) {
     struct probe* p = context;
     (void)instance;
     (void)work;
@@ -225,7 +231,8 @@ UNUSED static int helper_join(struct helper* h) {
     return 1;
 }
 
-/* ---- files ------------------------------------------------------------------------------------ */
+/* ---- files ------------------------------------------------------------------------------------
+ */
 
 /* A name in the directory for temporary files, different at each call. */
 UNUSED static const char* temp_name(void) {
@@ -240,8 +247,13 @@ UNUSED static const char* temp_name(void) {
 #endif
     if (!directory || !*directory)
         directory = sizeof separator && separator == '/' ? "/tmp" : ".";
-    snprintf(name, 1024, "%s%crpconf-%lu-%d.tmp", directory, separator,
-             (unsigned long)GetCurrentProcessId(), ++serial);
+    snprintf(name,
+             1024,
+             "%s%crpconf-%lu-%d.tmp",
+             directory,
+             separator,
+             (unsigned long)GetCurrentProcessId(),
+             ++serial);
     return name;
 }
 
@@ -270,7 +282,12 @@ UNUSED static int make_file(const char* name, size_t size) {
 }
 
 UNUSED static HANDLE open_file(const char* name, DWORD access, DWORD disposition, DWORD flags) {
-    return CreateFileA(name, access, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL,
-                       disposition, flags, NULL);
+    return CreateFileA(name,
+                       access,
+                       FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+                       NULL,
+                       disposition,
+                       flags,
+                       NULL);
 }
 #endif

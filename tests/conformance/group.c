@@ -464,7 +464,6 @@ TEST("R-GRP-16", "a group holds objects of several pools, closed or not") {
     tally_end(t);
 }
 
-
 static void close_members_too(void* argument) {
     struct tally* t = argument;
     CloseThreadpoolCleanupGroupMembers(t->group, FALSE, t);

@@ -20,8 +20,7 @@ TEST("R-IO-3", "a synchronous file cannot be bound") {
 TEST("R-IO-3", "a bad handle or a bad environment is refused") {
     const char* name = temp_name();
     TP_CALLBACK_ENVIRON env;
-    HANDLE file =
-        open_file(name, GENERIC_READ | GENERIC_WRITE, CREATE_NEW, FILE_FLAG_OVERLAPPED);
+    HANDLE file = open_file(name, GENERIC_READ | GENERIC_WRITE, CREATE_NEW, FILE_FLAG_OVERLAPPED);
     REQUIRE(file != INVALID_HANDLE_VALUE);
     InitializeThreadpoolEnvironment(&env);
     env.CallbackPriority = (TP_CALLBACK_PRIORITY)10;
@@ -426,4 +425,3 @@ TEST("R-IO-14", "the callback may start the next operation on the same OVERLAPPE
     CHECK_EQ(count(&d->p->calls), 300);
     disk_end(d);
 }
-

@@ -158,8 +158,8 @@ TEST("R-IO-20", "a late completion after Wait(TRUE) is absorbed, and a new opera
 
 static counter misuses;
 
-static void count_misuse(unsigned status, const char* function, const void* object,
-                         ULONG_PTR detail) {
+static void
+count_misuse(unsigned status, const char* function, const void* object, ULONG_PTR detail) {
     (void)status;
     (void)function;
     (void)object;

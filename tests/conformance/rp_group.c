@@ -151,7 +151,8 @@ TEST("R-GRP-11", "members-close(FALSE) ends an object that submits itself for ev
     probe_end(p);
 }
 
-/* ---- bad input, as the library defines it ----------------------------------------------------- */
+/* ---- bad input, as the library defines it -----------------------------------------------------
+ */
 
 TEST("R-POOL-1", "CreateThreadpool refuses a reserved parameter") {
     int object;

@@ -5,12 +5,12 @@
 
 #include <ringpool/ringpool.h>
 
+/* The policy comes first: a minimum starts threads. */
 static struct probe* probe_under(const char* policy, DWORD minimum, DWORD maximum) {
-    struct probe* p = probe_new(minimum, maximum);
-    if (!rp_pool_set_policy(p->pool, policy)) {
-        printf("  policy %s: error %u\n", policy, (unsigned)GetLastError());
-        abort();
-    }
+    struct probe* p = probe_new(0, maximum);
+    CHECK(rp_pool_set_policy(p->pool, policy));
+    if (minimum)
+        CHECK(SetThreadpoolThreadMinimum(p->pool, minimum));
     return p;
 }
 

@@ -317,8 +317,8 @@ TEST("R-SYNC-6", "any: the lowest signaled index is reported and only that objec
 }
 
 TEST("R-SYNC-6", "all: nothing is consumed until everything is available") {
-    HANDLE h[3] = {auto_event(), CreateSemaphoreA(NULL, 1, 5, NULL),
-                   CreateMutexA(NULL, FALSE, NULL)};
+    HANDLE h[3] = {
+        auto_event(), CreateSemaphoreA(NULL, 1, 5, NULL), CreateMutexA(NULL, FALSE, NULL)};
     LONG previous = -1;
     CHECK_EQ(WaitForMultipleObjects(3, h, TRUE, 0), WAIT_TIMEOUT);
     CHECK_EQ(POLL(h[1]), WAIT_OBJECT_0);
@@ -344,8 +344,8 @@ struct multi {
 
 static void wait_multi(void* argument) {
     struct multi* m = argument;
-    InterlockedExchange(&m->result, (LONG)WaitForMultipleObjects(m->number, m->objects, m->all,
-                                                                 WAIT_LIMIT_MS));
+    InterlockedExchange(&m->result,
+                        (LONG)WaitForMultipleObjects(m->number, m->objects, m->all, WAIT_LIMIT_MS));
     SetEvent(m->through);
 }
 
@@ -481,7 +481,8 @@ TEST("R-SYNC-8", "a name that exists already leads to the same object") {
     snprintf(name, sizeof name, "rpconf-sync-%lu", (unsigned long)GetCurrentProcessId());
     SetLastError(0xdeadbeef);
     HANDLE a = CreateEventA(NULL, TRUE, FALSE, name);
-    if (!a && (GetLastError() == ERROR_NOT_SUPPORTED || GetLastError() == ERROR_CALL_NOT_IMPLEMENTED))
+    if (!a &&
+        (GetLastError() == ERROR_NOT_SUPPORTED || GetLastError() == ERROR_CALL_NOT_IMPLEMENTED))
         SKIP("named objects are not supported");
     REQUIRE(a != NULL);
     SetLastError(0);
@@ -496,8 +497,8 @@ TEST("R-SYNC-8", "a name that exists already leads to the same object") {
 }
 
 TEST("R-SYNC-9", "a closed handle is invalid, and closing it again fails") {
-    HANDLE h[3] = {manual_event(), CreateSemaphoreA(NULL, 1, 1, NULL),
-                   CreateMutexA(NULL, FALSE, NULL)};
+    HANDLE h[3] = {
+        manual_event(), CreateSemaphoreA(NULL, 1, 1, NULL), CreateMutexA(NULL, FALSE, NULL)};
     for (int i = 0; i < 3; i++) {
         CHECK(CloseHandle(h[i]));
         CHECK_FAILS(CloseHandle(h[i]), ERROR_INVALID_HANDLE);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs the unit tests.
 //   --seed=N     start of every random sequence (default: from the clock)
-//   --limit-s=N  abort, naming the test case, when the whole run takes longer (default 300)
+//   --limit-s=N  abort, naming the test case, when the whole run takes longer (default 110)
 // Everything else goes to doctest. Ends with 77 when nothing failed but a feature was missing.
 #define DOCTEST_CONFIG_IMPLEMENT
 #include "tests/unit/unit_test.hpp"
@@ -127,7 +127,7 @@ void rp::test::skip_missing(const std::string& feature) {
 int main(int argc, char** argv) {
     seed_of_run =
         static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
-    uint64_t limit_s = 300;
+    uint64_t limit_s = 110;
     for (int i = 1; i < argc; ++i) {
         if (!read_number(argv[i], "--seed=", seed_of_run)) {
             read_number(argv[i], "--limit-s=", limit_s);

@@ -2,7 +2,7 @@
 #ifndef RINGPOOL_RINGPOOL_H
 #define RINGPOOL_RINGPOOL_H
 /* What ringpool offers beyond the Win32 names. Plain C11 or C++; every function is thread-safe and,
- * unless it says otherwise, reports failure as Win32 functions do: FALSE or NULL plus GetLastError. */
+ * unless it says otherwise, reports failure as Win32 functions do: FALSE or NULL, GetLastError. */
 #include <minwindef.h>
 #include <winnt.h>
 
@@ -13,7 +13,7 @@ extern "C" {
 /* Version of the library that is running, e.g. "0.1.0". */
 const char *rp_version(void);
 
-/* ---- descriptors ------------------------------------------------------------------------------ */
+/* ---- descriptors ----------------------------------------------------------------------------- */
 
 /* Makes an overlapped HANDLE of a Linux descriptor (socket, pipe, FIFO, character device or regular
  * file), so that it can be bound to a TP_IO and read and written with ReadFile and WriteFile. With
@@ -26,7 +26,7 @@ HANDLE rp_handle_from_fd(int fd, BOOL take_ownership);
  * -1 and ERROR_INVALID_HANDLE when the handle is stale or is not a file. */
 int rp_fd_from_handle(HANDLE handle);
 
-/* ---- pools ------------------------------------------------------------------------------------ */
+/* ---- pools ----------------------------------------------------------------------------------- */
 
 /* Chooses the scheduling policy of a pool that has not run a callback yet. pool NULL: the default
  * pool of the process. FALSE with ERROR_INVALID_PARAMETER for an unknown name (the known ones are
@@ -65,7 +65,7 @@ typedef struct rp_pool_info {
  * or a size this version does not know. */
 BOOL rp_pool_query(PTP_POOL pool, rp_pool_info *info);
 
-/* ---- misuse ----------------------------------------------------------------------------------- */
+/* ---- misuse ---------------------------------------------------------------------------------- */
 
 /* Where Windows raises a structured exception (R-ERR-4), this handler is called instead with the
  * NTSTATUS Windows would raise, the function, the object and one word of detail. The default prints

@@ -39,7 +39,7 @@ TEST_CASE("gates: an undisturbed repetition is valid and has no reasons") {
     const auto gates = evaluate_gates(seen, {});
     CHECK(verdict_of(seen, gates) == verdict::valid);
     CHECK(reasons_of(seen, gates).empty());
-    CHECK(gates.size() == 7);
+    CHECK(gates.size() == 8);
 }
 
 TEST_CASE("gates: each disturbance fails its gate, and its gate only") {
@@ -57,6 +57,7 @@ TEST_CASE("gates: each disturbance fails its gate, and its gate only") {
         {"interference", verdict::invalid, [](observation& s) { s.service_ratio = 0.8; }, "0.80 x"},
         {"lost_events", verdict::invalid, [](observation& s) { s.completed -= 1; }, "1 callbacks"},
         {"throttled", verdict::invalid, [](observation& s) { s.throttled = 1; }, "quota"},
+        {"other_cpu", verdict::invalid, [](observation& s) { s.other_cpu = 0.2; }, "20 %"},
         {"stable", verdict::unstable, [](observation& s) { s.drain_seconds = 0.06; }, "backlog"},
         {"stationary",
          verdict::invalid,
@@ -130,6 +131,9 @@ TEST_CASE("gates: a closed loop is gated on its window and on throttling") {
     seen.measured_seconds = 0.3;
     CHECK(verdict_of(seen, evaluate_gates(seen, {})) == verdict::invalid);
     seen.measured_seconds = 1;
+    seen.other_cpu = 0.11;
+    CHECK(verdict_of(seen, evaluate_gates(seen, {})) == verdict::invalid);
+    seen.other_cpu = 0;
     seen.throttled = 2;
     CHECK(verdict_of(seen, evaluate_gates(seen, {})) == verdict::invalid);
 }

@@ -88,7 +88,6 @@ TEST_SUITE("ring_wait") {
         rp::test::for_each_flavour([](const char* flavour) {
             const std::unique_ptr<ring> made = rp::test::make_ring(flavour);
             std::atomic<uint32_t> word{awake};
-            std::atomic<uint32_t> rounds_done{0};
             constexpr uint32_t rounds = 1'000;
             std::thread waker([&] {
                 for (uint32_t round = 0; round < rounds;) {

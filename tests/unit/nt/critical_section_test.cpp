@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel_iface/nt/critical_section.hpp"
-
 #include "kernel_iface/nt/misuse.hpp"
 
 #include <doctest/doctest.h>
@@ -14,7 +13,9 @@ namespace {
 
 unsigned misuse_code = 0;
 
-void remember(unsigned code, const char*, const void*, ULONG_PTR) { misuse_code = code; }
+void remember(unsigned code, const char*, const void*, ULONG_PTR) {
+    misuse_code = code;
+}
 
 } // namespace
 

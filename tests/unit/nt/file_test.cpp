@@ -8,6 +8,7 @@
 #include "tests/unit/nt/temp_file.hpp"
 
 #include <doctest/doctest.h>
+
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -194,8 +195,7 @@ TEST_CASE("DeleteFile respects share modes and directories") {
 TEST_CASE("R-FILE-1: FILE_FLAG_NO_BUFFERING and FILE_FLAG_WRITE_THROUGH reach the descriptor") {
     const temp_directory directory;
     const std::string name = directory.file("f");
-    const open_result through =
-        open_file(name, CREATE_ALWAYS, read_write, FILE_FLAG_WRITE_THROUGH);
+    const open_result through = open_file(name, CREATE_ALWAYS, read_write, FILE_FLAG_WRITE_THROUGH);
     REQUIRE(through.code == status::success);
     int fd = -1;
     REQUIRE(fd_from_handle(through.handle, fd) == status::success);

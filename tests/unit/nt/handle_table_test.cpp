@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel_iface/nt/handle_table.hpp"
-
 #include "kernel_iface/nt/event.hpp"
+#include "kernel_iface/nt/handle_table.hpp"
 #include "kernel_iface/nt/semaphore.hpp"
 #include "tests/unit/unit_test.hpp"
 
@@ -23,9 +22,13 @@ HANDLE new_event() {
     return made;
 }
 
-HANDLE handle_of(uint64_t value) { return reinterpret_cast<HANDLE>(value); }
+HANDLE handle_of(uint64_t value) {
+    return reinterpret_cast<HANDLE>(value);
+}
 
-uint64_t value_of(HANDLE handle) { return reinterpret_cast<uint64_t>(handle); }
+uint64_t value_of(HANDLE handle) {
+    return reinterpret_cast<uint64_t>(handle);
+}
 
 } // namespace
 
@@ -154,8 +157,8 @@ TEST_CASE("opening, closing and looking up stale handles on four threads") {
                 }
                 break;
             default: {
-                const ntstatus code = random.below(2) == 0 ? set_event(seen)
-                                                           : release_semaphore(seen, 1, nullptr);
+                const ntstatus code =
+                    random.below(2) == 0 ? set_event(seen) : release_semaphore(seen, 1, nullptr);
                 CHECK((code == status::success || win32_of_status(code) == ERROR_INVALID_HANDLE));
             }
             }

@@ -2,6 +2,7 @@
 #include "kernel_iface/nt/misuse.hpp"
 
 #include <doctest/doctest.h>
+
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,7 +30,8 @@ void remember(unsigned code, const char* function, const void* object, ULONG_PTR
 
 } // namespace
 
-TEST_CASE("R-ERR-4: an installed handler gets status, function, object and detail, and may return") {
+TEST_CASE(
+    "R-ERR-4: an installed handler gets status, function, object and detail, and may return") {
     const bool was_default = set_misuse_handler(remember) == nullptr;
     CHECK(was_default);
     int object = 0;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel_iface/nt/names.hpp"
-
 #include "kernel_iface/nt/event.hpp"
 #include "kernel_iface/nt/mutex.hpp"
+#include "kernel_iface/nt/names.hpp"
 #include "kernel_iface/nt/semaphore.hpp"
 #include "kernel_iface/nt/wait.hpp"
 
@@ -16,9 +15,13 @@ using namespace rp::nt;
 
 namespace {
 
-name_argument narrow(const char* text) { return {text, nullptr}; }
+name_argument narrow(const char* text) {
+    return {text, nullptr};
+}
 
-ntstatus poll(HANDLE handle) { return wait_handles({&handle, 1}, false, poll_deadline); }
+ntstatus poll(HANDLE handle) {
+    return wait_handles({&handle, 1}, false, poll_deadline);
+}
 
 } // namespace
 
@@ -68,8 +71,9 @@ TEST_CASE("R-SYNC-8: a wide name and its UTF-8 form are one name; Local\\ is no 
     HANDLE wide_handle = nullptr;
     const WCHAR wide[] = {'L', 'o', 'c', 'a', 'l', '\\', 0x00E9, 0x20AC, 0xD83D, 0xDE00, 0};
     REQUIRE(create_event(true, true, {nullptr, wide}, wide_handle) == status::success);
-    CHECK(create_event(true, false, narrow("\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80"), narrow_handle) ==
-          status::object_name_exists);
+    CHECK(
+        create_event(true, false, narrow("\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80"), narrow_handle) ==
+        status::object_name_exists);
     CHECK(close_handle(wide_handle) == status::success);
     CHECK(close_handle(narrow_handle) == status::success);
 }
@@ -78,7 +82,8 @@ TEST_CASE("R-SYNC-8: bad names are refused; empty ones are anonymous") {
     HANDLE handle = nullptr;
     CHECK(create_event(true, true, narrow("a\\b"), handle) == status::object_path_not_found);
     CHECK(handle == nullptr);
-    CHECK(create_event(true, true, narrow("Global\\a\\b"), handle) == status::object_path_not_found);
+    CHECK(create_event(true, true, narrow("Global\\a\\b"), handle) ==
+          status::object_path_not_found);
     const std::string longest(260, 'x');
     const std::string too_long(261, 'x');
     CHECK(create_event(true, true, narrow(too_long.c_str()), handle) == status::name_too_long);
@@ -102,7 +107,8 @@ TEST_CASE("opening and closing one name on four threads always finds one living 
         threads.emplace_back([] {
             for (int i = 0; i < 3000; ++i) {
                 HANDLE handle = nullptr;
-                const ntstatus code = create_semaphore(0, 1 << 30, narrow("names_test.race"), handle);
+                const ntstatus code =
+                    create_semaphore(0, 1 << 30, narrow("names_test.race"), handle);
                 CHECK(is_success(code));
                 CHECK(release_semaphore(handle, 1, nullptr) == status::success);
                 CHECK(poll(handle) == status::success);

@@ -11,6 +11,7 @@
 #include "tests/unit/unit_test.hpp"
 
 #include <doctest/doctest.h>
+
 #include <sys/socket.h>
 
 #include <array>
@@ -209,18 +210,13 @@ void walk(bool wants_ring) {
     HANDLE file = nullptr;
     HANDLE event = nullptr;
     REQUIRE(create_event(true, false, {}, event) == status::success);
-    REQUIRE(is_success(create_file({name.c_str(),
-                                    GENERIC_READ | GENERIC_WRITE,
-                                    0,
-                                    OPEN_EXISTING,
-                                    FILE_FLAG_OVERLAPPED,
-                                    false},
-                                   file)));
+    REQUIRE(is_success(create_file(
+        {name.c_str(), GENERIC_READ | GENERIC_WRITE, 0, OPEN_EXISTING, FILE_FLAG_OVERLAPPED, false},
+        file)));
     counting_target target;
-    rp::kernel::io_sink& sink = wants_ring
-                                    ? static_cast<rp::kernel::io_sink&>(
-                                          rp::test::shared_ring_sink())
-                                    : rp::kernel::thread_source();
+    rp::kernel::io_sink& sink =
+        wants_ring ? static_cast<rp::kernel::io_sink&>(rp::test::shared_ring_sink())
+                   : rp::kernel::thread_source();
     REQUIRE(bind_completion_target(file, target, sink) == ERROR_SUCCESS);
     std::vector<std::thread> threads;
     for (size_t w = 0; w < walkers; ++w) {

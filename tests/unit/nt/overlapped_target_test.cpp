@@ -9,6 +9,7 @@
 #include "tests/unit/nt/temp_file.hpp"
 
 #include <doctest/doctest.h>
+
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>

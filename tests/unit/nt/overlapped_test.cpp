@@ -12,6 +12,7 @@
 #include "tests/unit/unit_test.hpp"
 
 #include <doctest/doctest.h>
+
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -33,8 +34,12 @@ namespace {
 /// Runs the rest of the test case once per sink.
 #define ON_EACH_SINK                                                                               \
     bool wants_ring = false;                                                                       \
-    SUBCASE("threads") { wants_ring = false; }                                                     \
-    SUBCASE("ring") { wants_ring = true; }                                                         \
+    SUBCASE("threads") {                                                                           \
+        wants_ring = false;                                                                        \
+    }                                                                                              \
+    SUBCASE("ring") {                                                                              \
+        wants_ring = true;                                                                         \
+    }                                                                                              \
     if (wants_ring && !rp::test::shared_ring_sink().is_usable()) {                                 \
         rp::test::skip_missing("io_uring: " + rp::kernel::probed_ring_caps().cause);               \
         return;                                                                                    \
@@ -109,10 +114,13 @@ struct handle_pair {
         close_handle(reader);
         close_handle(writer);
     }
+
     handle_pair() = default;
+
     handle_pair(handle_pair&& other) noexcept
         : reader(std::exchange(other.reader, nullptr)),
           writer(std::exchange(other.writer, nullptr)) {}
+
     handle_pair& operator=(handle_pair&&) = delete;
 };
 

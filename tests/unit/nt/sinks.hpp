@@ -126,7 +126,9 @@ public:
             nt::set_default_sink(shared_ring_provider);
         }
     }
+
     ~sink_choice() { nt::set_default_sink(nullptr); }
+
     sink_choice(const sink_choice&) = delete;
     sink_choice& operator=(const sink_choice&) = delete;
 };

@@ -15,7 +15,9 @@ using namespace rp::nt;
 
 namespace {
 
-ntstatus poll(HANDLE handle) { return wait_handles({&handle, 1}, false, poll_deadline); }
+ntstatus poll(HANDLE handle) {
+    return wait_handles({&handle, 1}, false, poll_deadline);
+}
 
 ntstatus wait(HANDLE handle) {
     return wait_handles({&handle, 1}, false, deadline_after_ms(INFINITE));

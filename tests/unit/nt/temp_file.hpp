@@ -2,6 +2,7 @@
 #pragma once
 // A file name in a directory of its own, removed at the end.
 #include <doctest/doctest.h>
+
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -18,14 +19,17 @@ public:
         path_ = std::string(base != nullptr ? base : "/tmp") + "/ringpool-nt-XXXXXX";
         REQUIRE(mkdtemp(path_.data()) != nullptr);
     }
+
     ~temp_directory() {
         std::error_code ignored;
         std::filesystem::remove_all(path_, ignored);
     }
+
     temp_directory(const temp_directory&) = delete;
     temp_directory& operator=(const temp_directory&) = delete;
 
     [[nodiscard]] std::string file(const char* name) const { return path_ + "/" + name; }
+
     [[nodiscard]] const std::string& path() const { return path_; }
 
 private:
@@ -50,6 +54,8 @@ inline std::string read_file(const std::string& name) {
     return content;
 }
 
-inline bool file_exists(const std::string& name) { return access(name.c_str(), F_OK) == 0; }
+inline bool file_exists(const std::string& name) {
+    return access(name.c_str(), F_OK) == 0;
+}
 
 } // namespace rp::test

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel_iface/nt/wait.hpp"
-
 #include "kernel_iface/linux/blocking.hpp"
 #include "kernel_iface/linux/clock.hpp"
 #include "kernel_iface/nt/event.hpp"
 #include "kernel_iface/nt/mutex.hpp"
 #include "kernel_iface/nt/semaphore.hpp"
+#include "kernel_iface/nt/wait.hpp"
 #include "tests/unit/unit_test.hpp"
 
 #include <doctest/doctest.h>
@@ -33,12 +32,16 @@ HANDLE new_semaphore(LONG count) {
     return made;
 }
 
-ntstatus poll(HANDLE handle) { return wait_handles({&handle, 1}, false, poll_deadline); }
+ntstatus poll(HANDLE handle) {
+    return wait_handles({&handle, 1}, false, poll_deadline);
+}
 
 class counting_observer final : public rp::kernel::blocking_observer {
 public:
     void blocking_begins() noexcept override { ++begun; }
+
     void blocking_ends() noexcept override { ++ended; }
+
     int begun = 0;
     int ended = 0;
 };
@@ -48,6 +51,7 @@ public:
     explicit installed_observer(counting_observer& observer) {
         rp::kernel::install_blocking_observer(&observer);
     }
+
     ~installed_observer() { rp::kernel::install_blocking_observer(nullptr); }
 };
 
@@ -151,7 +155,9 @@ TEST_CASE("R-SYNC-9: an object that is waited on outlives its handle") {
     class telling_observer final : public rp::kernel::blocking_observer {
     public:
         explicit telling_observer(std::atomic<bool>& flag) : flag_(flag) {}
+
         void blocking_begins() noexcept override { flag_ = true; }
+
         void blocking_ends() noexcept override {}
 
     private:
@@ -248,7 +254,8 @@ TEST_CASE("waiting for any never loses or doubles a unit under contention") {
     }
 }
 
-TEST_CASE("waiting for all is atomic: four philosophers with two forks each never starve or share") {
+TEST_CASE(
+    "waiting for all is atomic: four philosophers with two forks each never starve or share") {
     constexpr size_t count = 4;
     constexpr int meals = 3000;
     std::array<HANDLE, count> forks;
@@ -270,9 +277,8 @@ TEST_CASE("waiting for all is atomic: four philosophers with two forks each neve
                 --users[left];
                 --users[right];
                 for (const size_t fork : {right, left}) {
-                    const ntstatus put = fork % 2 == 0
-                                             ? set_event(forks[fork])
-                                             : release_semaphore(forks[fork], 1, nullptr);
+                    const ntstatus put = fork % 2 == 0 ? set_event(forks[fork])
+                                                       : release_semaphore(forks[fork], 1, nullptr);
                     CHECK(put == status::success);
                 }
             }
