@@ -101,13 +101,8 @@ std::string limit_text(rlim_t value) {
 
 json limit_facts() {
     json limits;
-    if (const std::string path = cgroup_file("cpu.max"); !path.empty()) {
-        limits["cgroup_cpu_max"] = first_line(path);
-    } else if (const std::string v1 = cgroup_file("cpu.cfs_quota_us"); !v1.empty()) {
-        limits["cgroup_cpu_max"] = first_line(v1);
-    } else {
-        limits["cgroup_cpu_max"] = nullptr;
-    }
+    const double quota = cpu_quota();
+    limits["cgroup_cpu_quota"] = quota > 0 ? fmt::format("{:.2f} CPUs", quota) : "none";
     rlimit memlock{};
     getrlimit(RLIMIT_MEMLOCK, &memlock);
     limits["memlock_bytes"] = limit_text(memlock.rlim_cur);

@@ -174,7 +174,7 @@ std::string reasons_of(const observation& seen, const std::vector<gate>& gates) 
             reasons.push_back(g.reason);
         }
     }
-    return fmt::format("{}", fmt::join(reasons, "; "));
+    return joined(reasons, "; ");
 }
 
 } // namespace rp::lab

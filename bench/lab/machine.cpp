@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -90,7 +91,7 @@ std::vector<unsigned> usable_cpus() {
     return cpus;
 }
 
-cpu_split split_cpus(const std::vector<unsigned>& usable) {
+cpu_split split_cpus(const std::vector<unsigned>& usable, double quota_cpus) {
     cpu_split split;
     split.all = usable;
     split.workers = usable;
@@ -98,6 +99,10 @@ cpu_split split_cpus(const std::vector<unsigned>& usable) {
     if (usable.size() >= 2) {
         split.workers.pop_back();
         split.generator = {usable.back()};
+    }
+    if (quota_cpus > 0) {
+        const auto left = static_cast<std::size_t>(std::max(1.0, std::ceil(quota_cpus) - 1));
+        split.workers.resize(std::min(split.workers.size(), left));
     }
     return split;
 }
@@ -154,6 +159,19 @@ std::string cgroup_file(const std::string& name) {
         }
     }
     return {};
+}
+
+double cpu_quota() {
+    double quota = 0;
+    double period = 0;
+    if (const std::string v2 = cgroup_file("cpu.max"); !v2.empty()) {
+        std::istringstream in(read_text(v2)); // "max 100000" does not read as a number
+        in >> quota >> period;
+    } else if (const std::string v1 = cgroup_file("cpu.cfs_quota_us"); !v1.empty()) {
+        std::istringstream(read_text(v1)) >> quota; // -1: none
+        std::istringstream(read_text(cgroup_file("cpu.cfs_period_us"))) >> period;
+    }
+    return quota > 0 && period > 0 ? quota / period : 0;
 }
 
 disturbance read_disturbance(const std::vector<unsigned>& cpus) {

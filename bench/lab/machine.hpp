@@ -48,7 +48,8 @@ struct cpu_split {
     }
 };
 
-cpu_split split_cpus(const std::vector<unsigned>& usable);
+// A quota (0: none) takes CPUs from the workers, down to one: more would only be throttled.
+cpu_split split_cpus(const std::vector<unsigned>& usable, double quota_cpus);
 
 // Restricts the calling thread, and the threads it makes meanwhile, to the given CPUs; gives the
 // old mask back at the end of the scope.
@@ -86,6 +87,10 @@ void settle(unsigned threads);
 
 // The file of the cgroup this process is in (v2, or the cpu controller of v1); empty when absent.
 std::string cgroup_file(const std::string& name);
+
+// The CPU quota of that cgroup in CPUs; 0 when there is none.
+double cpu_quota();
+
 std::string read_text(const std::string& path);
 
 } // namespace rp::lab

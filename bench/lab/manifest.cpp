@@ -226,7 +226,7 @@ private:
             if (std::find(allowed.begin(), allowed.end(), text) != allowed.end()) {
                 continue;
             }
-            std::string what = fmt::format("unknown key; allowed: {}", fmt::join(allowed, ", "));
+            std::string what = fmt::format("unknown key; allowed: {}", joined(allowed, ", "));
             if (const std::string guess = nearest(text, allowed); !guess.empty()) {
                 what += fmt::format("; did you mean \"{}\"?", guess);
             }
@@ -397,7 +397,7 @@ private:
         table.factor(
             key,
             out,
-            fmt::format("{}", fmt::join(allowed, ", ")),
+            joined(allowed, ", "),
             [&](const toml::node& node) -> std::optional<std::string> {
                 const auto text = node.value_exact<std::string>();
                 const bool known =

@@ -136,7 +136,7 @@ json machine_view(const run_results& results, const json& environment) {
                                 results.worker_cpus)});
     rows.push_back({"Kernel", at("kernel", "release")});
     rows.push_back({"Governor", at("cpu", "governor")});
-    rows.push_back({"CPU quota (cgroup)", at("limits", "cgroup_cpu_max")});
+    rows.push_back({"CPU quota (cgroup)", at("limits", "cgroup_cpu_quota")});
     rows.push_back({"Load average at the start", at("limits", "load_average")});
     rows.push_back({"Completions by", environment.value("completion_source", "")});
     rows.push_back({"Allocator",
@@ -185,7 +185,7 @@ std::string replaced(std::string text, const std::string& mark, const std::strin
 std::string report_html(const run_results& results, const json& environment) {
     json data;
     data["claim"] = results.wanted.claim;
-    data["command"] = fmt::format("{}", fmt::join(results.command, " "));
+    data["command"] = joined(results.command, " ");
     data["state"] = state_of(results);
     data["incomplete"] = missing_count(results) > 0;
     data["titles"] = {{"submit", "Submit: open loop, latency from the intended arrival"},

@@ -54,7 +54,7 @@ void install_signals() {
 class experiment {
 public:
     explicit experiment(const run_options& options)
-        : options_(options), cpus_(split_cpus(usable_cpus())) {
+        : options_(options), cpus_(split_cpus(usable_cpus(), cpu_quota())) {
         results_.wanted = options.wanted;
         results_.filter = options.filter;
         results_.command = options.command;

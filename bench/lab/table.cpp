@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 namespace rp::lab {
 
@@ -125,6 +126,26 @@ std::string section_head(const run_results& results, section_kind kind) {
            tail;
 }
 
+// How many cells are results, and the first thing to try when few are.
+std::string tally_of(const std::vector<cell_summary>& all) {
+    std::map<std::string, unsigned> tally;
+    bool crowded = false;
+    for (const cell_summary& summary : all) {
+        tally[summary.done == 0 ? "missing" : name_of(summary.outcome)] += 1;
+        crowded = crowded || (summary.outcome == verdict::invalid &&
+                              summary.reason.find("other processes") != std::string::npos);
+    }
+    std::string out = "Cells:";
+    for (const auto& [name, count] : tally) {
+        out += fmt::format(" {} {},", count, name);
+    }
+    out.back() = '.';
+    if (crowded) {
+        out += " Other programs used the CPUs meanwhile: repeat on a quiet machine.";
+    }
+    return out + "\n";
+}
+
 } // namespace
 
 std::string result_tables(const run_results& results) {
@@ -156,6 +177,7 @@ std::string result_tables(const run_results& results) {
     }
     out += "\nMedian of the repetitions' percentiles; \"-\" where fewer than ten samples lie "
            "above.\n";
+    out += tally_of(all);
     return out;
 }
 

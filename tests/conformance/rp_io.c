@@ -373,12 +373,12 @@ TEST("R-IO-15", "thirty-two streams at once") {
         REQUIRE(op_read(ops[i], 64));
     }
     for (int i = 31; i >= 0; i--) {
-        char text[16];
+        char text[32];
         snprintf(text, sizeof text, "stream %d", i);
         REQUIRE(send_text(s[i]->peer, text));
     }
     for (int i = 0; i < 32; i++) {
-        char text[16];
+        char text[32];
         snprintf(text, sizeof text, "stream %d", i);
         op_check(ops[i], NO_ERROR, text);
         stream_end(s[i]);

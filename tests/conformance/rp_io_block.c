@@ -18,9 +18,13 @@ struct stuck {
     struct op* ops[STREAMS];
     int block[2]; /* a pipe for the raw read */
     void (*hold)(struct stuck*);
-    HANDLE armed;
+    HANDLE armed, left;
     counter release, out;
 };
+
+/* The library signals a worker that is stuck outside its own waits. ThreadSanitizer of gcc 12 keeps
+ * a signal back until the thread calls one of the functions it knows to block: not read. */
+#define NO_SIGNALS "ThreadSanitizer delays the signals this needs"
 
 static int usable_cpus(void) {
     cpu_set_t set;
@@ -36,7 +40,7 @@ static VOID CALLBACK start_and_hold(PTP_CALLBACK_INSTANCE instance, PVOID contex
     SetEvent(s->armed);
     s->hold(s);
     InterlockedExchange(&s->out, 1);
-    ReleaseSemaphore(s->p->done, 1, NULL);
+    SetEvent(s->left);
 }
 
 static void hold_raw_read(struct stuck* s) {
@@ -65,6 +69,7 @@ static struct stuck* stuck_start(void (*hold)(struct stuck*)) {
     s->p = probe_new(0, 4);
     s->hold = hold;
     s->armed = manual_event();
+    s->left = manual_event();
     if (pipe(s->block))
         abort();
     for (int i = 0; i < STREAMS; i++) {
@@ -78,12 +83,13 @@ static struct stuck* stuck_start(void (*hold)(struct stuck*)) {
 }
 
 static void stuck_end(struct stuck* s) {
-    CHECK(signaled(s->p->done));
+    CHECK(signaled(s->left));
     for (int i = 0; i < STREAMS; i++)
         stream_end(s->streams[i]);
     CHECK(pass_sentinel(s->p));
     probe_end(s->p);
     CloseHandle(s->armed);
+    CloseHandle(s->left);
     close(s->block[0]);
     close(s->block[1]);
 }
@@ -107,11 +113,15 @@ TEST("R-SCHED-4", "completions pass a callback that waits for an event") {
 }
 
 TEST("R-SCHED-4", "completions pass a callback that blocks in a raw read") {
+    if (THREAD_SANITIZER)
+        SKIP(NO_SIGNALS);
     for (int round = 0; round < 10; round++)
         completions_pass(hold_raw_read);
 }
 
 TEST("R-IO-28", "completions pass a callback that computes, when another core is free") {
+    if (THREAD_SANITIZER)
+        SKIP(NO_SIGNALS);
     if (usable_cpus() < 2)
         SKIP("only one CPU is usable");
     for (int round = 0; round < 10; round++)

@@ -191,16 +191,7 @@ TEST("R-SCHED-3", "callbacks that compute get no more threads than the pool's co
 }
 
 /* Under ThreadSanitizer a thread costs milliseconds. */
-#if defined(__SANITIZE_THREAD__)
-#define DEPENDENT_LIMIT_MS 20000
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define DEPENDENT_LIMIT_MS 20000
-#endif
-#endif
-#ifndef DEPENDENT_LIMIT_MS
-#define DEPENDENT_LIMIT_MS 2000
-#endif
+#define DEPENDENT_LIMIT_MS (THREAD_SANITIZER ? 20000 : 2000)
 
 static VOID CALLBACK open_gate(PTP_CALLBACK_INSTANCE instance, PVOID context) {
     (void)instance;

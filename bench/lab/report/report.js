@@ -61,7 +61,7 @@ function chart({ title, xTicks, xText, xName, yName, series }) {
 
   function draw() {
     const width = Math.max(300, holder.clientWidth || 640), height = width < 500 ? 260 : 340;
-    const left = 62, right = 14, top = 12, bottom = 44;
+    const left = 76, right = 14, top = 12, bottom = 44;
     const x = (v) => left + (v - xLow) / (xHigh - xLow) * (width - left - right);
     const y = (v) => height - bottom -
       (Math.log10(v) - yLow) / (yHigh - yLow) * (height - top - bottom);
