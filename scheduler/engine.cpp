@@ -4,6 +4,7 @@
 
 #include "kernel_iface/linux/topology.hpp"
 #include "scheduler/monitor.hpp"
+#include "scheduler/visit.hpp"
 
 #include <algorithm>
 #include <mutex>
@@ -126,8 +127,20 @@ void engine::release() noexcept {
     // mo: acq_rel, pairs engine.references (every other release).
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
         monitor::forget(*this);
-        delete this;
+        if (visit::is_visited(*this)) {
+            monitor::bury(*this);
+        } else {
+            delete this;
+        }
     }
+}
+
+bool engine::bury_if_unvisited(engine& e) noexcept {
+    if (visit::is_visited(e)) {
+        return false;
+    }
+    delete &e;
+    return true;
 }
 
 void engine::shut_down() noexcept {

@@ -63,8 +63,8 @@ public:
     virtual void place(item& it, origin from) noexcept = 0;
     [[nodiscard]] virtual const char* policy_name() const noexcept = 0;
 
-    /// An item that is queued owes no call any more (1), or owes one again or has left its queue (-1).
-    /// Such items are no reason to make a thread.
+    /// An item that is queued owes no call any more (1), or owes one again or has left its queue
+    /// (-1). Such items are no reason to make a thread.
     void count_dead(int32_t change) noexcept {
         // mo: relaxed, a hint: a stale count delays a thread until the monitor's next tick.
         dead_.fetch_add(change, std::memory_order_relaxed);
@@ -198,6 +198,8 @@ private:
     [[nodiscard]] bool is_active() const noexcept;
     void arm_stranded() noexcept;
     [[nodiscard]] bool has_anything_queued() const noexcept;
+    /// Frees an engine without references unless a foreign thread is still inside it.
+    static bool bury_if_unvisited(engine& e) noexcept;
     void tick(bool& is_anyone_active, bool& wants_quick_look) noexcept;
     void tick_worker(worker& w, bool is_work_waiting, bool& wants_quick_look) noexcept;
 

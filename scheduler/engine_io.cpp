@@ -10,6 +10,7 @@
 #include "kernel_iface/linux/ring_caps.hpp"
 #include "kernel_iface/linux/thread_source.hpp"
 #include "scheduler/engine.hpp"
+#include "scheduler/visit.hpp"
 
 #include <mutex>
 
@@ -57,6 +58,7 @@ void engine::arm(kernel::io_request& request) noexcept {
         kernel::thread_source().arm(request);
         return;
     }
+    const visit inside(*this);
     static thread_local uint32_t spread = 0;
     (void)cores_[spread++ % core_count()]->arms.push(request);
     fence::light();

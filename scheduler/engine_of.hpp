@@ -3,6 +3,7 @@
 // The engine's hot half: placing items and the loop of a core, compiled once for each policy.
 #include "kernel_iface/linux/clock.hpp"
 #include "scheduler/engine.hpp"
+#include "scheduler/visit.hpp"
 
 #include <algorithm>
 
@@ -118,6 +119,7 @@ private:
     }
 
     void place_from_outside(item& it, origin from) noexcept {
+        const visit inside(*this);
         static thread_local uint64_t random_state = 0;
         if (random_state == 0) [[unlikely]] {
             random_state = 0x2545F4914F6CDD1DULL ^ reinterpret_cast<uintptr_t>(&random_state);

@@ -253,7 +253,7 @@ bool engine::start_worker(core* c, bool is_searching) noexcept {
         w->assigned_.store(nullptr, std::memory_order_relaxed);
         w->idle_next_ = retired_;
         retired_ = w;
-        // mo: relaxed, the caller has a reference of its own.
+        // mo: relaxed, the pool or the visited item has a reference: nothing was run.
         references_.fetch_sub(1, std::memory_order_relaxed);
     }
     if (c != nullptr) {

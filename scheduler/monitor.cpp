@@ -42,6 +42,7 @@ constexpr unsigned idle_ticks_before_sleep = 50;
 struct state {
     std::mutex lock;
     std::vector<engine*> engines;       // guard: lock
+    std::vector<engine*> graves;        // guard: lock; engines that are still visited
     bool is_running = false;            // guard: lock
     std::atomic<uint32_t> is_asleep{0}; // 1: the thread sleeps until somebody rouses it
 };
@@ -78,6 +79,8 @@ void monitor::run(void* /*unused*/) noexcept {
         watched.clear();
         {
             const std::scoped_lock guard(s.lock);
+            std::erase_if(s.graves, [](engine* e) { return engine::bury_if_unvisited(*e); });
+            is_active = !s.graves.empty();
             for (engine* e : s.engines) {
                 if (e->try_retain()) {
                     watched.push_back(e);
@@ -109,8 +112,9 @@ void monitor::run(void* /*unused*/) noexcept {
 bool monitor::is_anyone_active() noexcept {
     state& s = shared();
     const std::scoped_lock guard(s.lock);
-    return std::any_of(
-        s.engines.begin(), s.engines.end(), [](const engine* e) { return e->is_active(); });
+    return !s.graves.empty() || std::any_of(s.engines.begin(),
+                                            s.engines.end(),
+                                            [](const engine* e) { return e->is_active(); });
 }
 
 void monitor::watch(engine& e) noexcept {
@@ -137,6 +141,15 @@ void monitor::forget(engine& e) noexcept {
     state& s = shared();
     const std::scoped_lock guard(s.lock);
     std::erase(s.engines, &e);
+}
+
+void monitor::bury(engine& e) noexcept {
+    {
+        state& s = shared();
+        const std::scoped_lock guard(s.lock);
+        s.graves.push_back(&e);
+    }
+    rouse();
 }
 
 void monitor::rouse() noexcept {

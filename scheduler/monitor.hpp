@@ -18,6 +18,8 @@ public:
     static void watch(engine& e) noexcept;
     /// Stops looking at `e`, which must not be in use any more.
     static void forget(engine& e) noexcept;
+    /// Frees `e`, which has no references any more, as soon as no foreign thread is inside it.
+    static void bury(engine& e) noexcept;
     /// A worker has become active: makes sure that the monitor is not asleep.
     static void rouse() noexcept;
 

@@ -84,6 +84,7 @@ private:
     void measure_transfer(const step& which, repetition& out);
     void judge(repetition& out, const disturbance& before);
     void write_if_due(bool now);
+    void write_round();
     [[nodiscard]] double remaining_seconds(std::size_t from) const;
     int finish();
 
@@ -291,6 +292,17 @@ void experiment::write_if_due(bool now) {
     }
 }
 
+// A disk that fills up ends the run, but what was measured is still worth printing.
+void experiment::write_round() {
+    try {
+        write_if_due(false);
+    } catch (const output_error&) {
+        fmt::print("{}", result_tables(results_));
+        std::fflush(stdout);
+        throw;
+    }
+}
+
 double experiment::remaining_seconds(std::size_t from) const {
     double seconds = 0;
     for (std::size_t i = from; i < results_.what.steps.size(); ++i) {
@@ -306,8 +318,10 @@ int experiment::finish() {
         results_.interrupted = signal_number == SIGINT ? "interrupted" : "terminated";
     }
     results_.finished_utc = utc_stamp();
-    write_if_due(true);
+    // The tables first: they must not be lost to a full disk.
     fmt::print("{}", result_tables(results_));
+    std::fflush(stdout);
+    write_if_due(true);
     fmt::print("\nFull results: {0}/results.json, {0}/summary.csv\nReport: {0}/report.html\n",
                options_.directory);
     std::fflush(stdout);
@@ -331,10 +345,11 @@ int experiment::run() {
     environment_ = capture_environment(-1);
     const std::string source = completion_source();
     if (source.rfind("threads", 0) == 0) {
-        fmt::print(stderr,
-                   "ringpool: io_uring cannot be used here: completions come from {}. ringpool's "
-                   "cells run on its thread fallback; the raw engine's cells will fail.\n",
-                   source);
+        fmt::print(
+            stderr,
+            "ringpool: io_uring is not used here: completions come from {}. ringpool's cells "
+            "run on its thread fallback; raw and asio need io_uring itself.\n",
+            source);
     }
     write_if_due(true);
     calibrate();
@@ -355,7 +370,7 @@ int experiment::run() {
             results_.repetitions.push_back(std::move(done));
             if (next.ends_round) {
                 line.round_done(i + 1, remaining_seconds(i + 1), one.block);
-                write_if_due(false);
+                write_round();
             }
         }
     }

@@ -66,10 +66,6 @@ void file_object::end_use() noexcept {
 }
 
 void file_object::shut_down() noexcept {
-    // The claim goes first: while the descriptor is open its inode number cannot be used again.
-    if (shares().release(about.identity, about.claim, about.deletes_on_close)) {
-        unlink_descriptor(about.fd, about.identity);
-    }
     if (about.owns_fd) {
         close_descriptor(about.fd);
     }
@@ -81,13 +77,18 @@ void file_object::shut_down() noexcept {
 
 // A handle is closed like on Windows: what is in flight is asked to end, and ends by itself
 // (R-IO-22). An operation that is being issued meanwhile either is in the list when we cancel, or
-// finds is_closing_.
+// finds is_closing_. Sharing and deletion follow the handle (R-FILE-8), not the operations that may
+// still be on their way out: who has closed the handle may open the file again.
 void file_object::last_handle_closed() noexcept {
     {
         const std::lock_guard guard(lock_);
         is_closing_ = true;
     }
     cancel(nullptr, 0);
+    // Before the descriptor is closed: while it is open its inode number cannot be used again.
+    if (shares().release(about.identity, about.claim, about.deletes_on_close)) {
+        unlink_descriptor(about.fd, about.identity);
+    }
     end_use();
 }
 

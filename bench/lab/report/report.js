@@ -216,7 +216,7 @@ function sweeps(blocks) {
       .filter(([, cell]) => cell && cell.verdict === "valid" && cell.latency.p99)
       .map(([block, cell]) => point(block, cell.latency.p99)).sort((a, b) => a[0] - b[0]) }));
     series.push({ label: "ideal (simulated, costs nothing)", color: "var(--soft)", dash: "1 4",
-      points: group.filter((block) => block.ideal_p99)
+      points: group.filter((block) => block.ideal_p99 && block.load < 1)
         .map((block) => point(block, block.ideal_p99)).sort((a, b) => a[0] - b[0]) });
     out.push(element("h3", {}, `p99 by load: ${key}`), chart({ title: `p99 by load, ${key}`,
       xTicks: loads, xText: (v) => String(v), xName: "load", yName: "p99 latency", series }));
