@@ -63,12 +63,15 @@ public:
     virtual void place(item& it, origin from) noexcept = 0;
     [[nodiscard]] virtual const char* policy_name() const noexcept = 0;
 
-    /// An item that is queued owes no call any more (1), or owes one again or has left its queue
-    /// (-1). Such items are no reason to make a thread.
-    void count_dead(int32_t change) noexcept {
-        // mo: relaxed, a hint: a stale count delays a thread until the monitor's next tick.
-        dead_.fetch_add(change, std::memory_order_relaxed);
-    }
+    /// Items that are queued but owe no call any more are no reason to make a thread, so they are
+    /// counted. Each call is about one item: it has lost its last call; it has one again (this may
+    /// need a wake, which the item's own placing did not get); it has left its queue without a
+    /// call.
+    void item_died() noexcept { count_dead(1); }
+
+    void item_revived() noexcept;
+
+    void dead_item_left() noexcept { count_dead(-1); }
 
     /// True on a worker of this engine that is reaping completions, holds a core, is outside any
     /// callback, and whose policy lets the reaper run the callback itself.
@@ -161,6 +164,12 @@ private:
     // --- engine_roster.cpp ---------------------------------------------------------------------
     [[nodiscard]] bool assign(core& c, bool is_searching) noexcept;
     [[nodiscard]] bool has_live_work() const noexcept;
+
+    void count_dead(int32_t change) noexcept {
+        // mo: relaxed, a hint: a stale count delays a thread until the monitor's next tick.
+        dead_.fetch_add(change, std::memory_order_relaxed);
+    }
+
     [[nodiscard]] bool start_worker(core* c, bool is_searching) noexcept;
     static void thread_main(void* self) noexcept;
     void serve(worker& w) noexcept;

@@ -322,8 +322,9 @@ private:
     /// A lone item is left to the holder of its core unless that worker sits in one callback for
     /// more than about a microsecond: stealing it would bounce a chain of callbacks between cores.
     bool is_about_to_be_taken(const core& victim) const noexcept {
-        // mo: relaxed, a hint; workers are never freed while the engine lives.
-        const worker* holder = victim.holder.load(std::memory_order_relaxed);
+        // mo: acquire, pairs core.holder (take_seat); workers are never freed while the engine
+        // lives.
+        const worker* holder = victim.holder.load(std::memory_order_acquire);
         if (holder == nullptr) {
             return false;
         }

@@ -108,18 +108,16 @@ core* engine::find_idle_core_with_work(int32_t prefer) noexcept {
     return nullptr;
 }
 
-/// Takes the seat a waker has assigned, if there is one.
+/// Takes the seat a waker has assigned, if there is one. The word is reset by an exchange, never by
+/// a plain store: the store could still be on its way when `assigned` is read, and then wipe out
+/// the 1 of a waker that saw nobody asleep.
 bool engine::seat_assigned(worker& w) noexcept {
+    // mo: seq_cst, pairs worker.park_word (unpark): the look at `assigned` comes after it.
+    w.park_word_.exchange(0, std::memory_order_seq_cst);
     // mo: acquire, pairs worker.assigned (assign).
     core* c = w.assigned_.load(std::memory_order_acquire);
-    // mo: relaxed, a poke that arrives now is followed by another look anyway.
-    w.park_word_.store(0, std::memory_order_relaxed);
     if (c == nullptr) {
-        // mo: acquire, pairs worker.assigned (assign): a waker between its two steps.
-        c = w.assigned_.load(std::memory_order_acquire);
-        if (c == nullptr) {
-            return false;
-        }
+        return false;
     }
     // mo: relaxed, only a waker that has taken this worker out of the idle list writes it.
     w.assigned_.store(nullptr, std::memory_order_relaxed);
@@ -166,16 +164,14 @@ void engine::sleep(worker& w, int64_t deadline_ns) noexcept {
     // mo: seq_cst, pairs worker.park_word (unpark).
     if (!w.park_word_.compare_exchange_strong(
             awake, 2, std::memory_order_seq_cst, std::memory_order_relaxed)) {
-        // mo: relaxed, the poke is answered by the caller's next look.
-        w.park_word_.store(0, std::memory_order_relaxed);
-        return;
+        return; // poked: the caller's next look resets the word
     }
     if (in_ring) {
         w.ring_->wait(w.park_word_, 2, deadline_ns);
     } else {
         (void)kernel::futex_wait(w.park_word_, 2, deadline_ns);
     }
-    // mo: seq_cst, pairs worker.park_word (unpark): the caller looks at `assigned` next.
+    // mo: seq_cst, pairs worker.park_word (unpark): no waker need wake this worker any more.
     w.park_word_.exchange(0, std::memory_order_seq_cst);
 }
 

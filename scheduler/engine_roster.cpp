@@ -7,6 +7,7 @@
 #include "kernel_iface/linux/thread.hpp"
 #include "scheduler/engine.hpp"
 #include "scheduler/monitor.hpp"
+#include "scheduler/visit.hpp"
 
 #include <csignal>
 #include <cstdio>
@@ -79,6 +80,13 @@ bool engine::assign(core& c, bool is_searching) noexcept {
     w->assigned_.store(&c, std::memory_order_release);
     unpark(*w);
     return true;
+}
+
+void engine::item_revived() noexcept {
+    const visit inside(*this);
+    count_dead(-1);
+    fence::light();
+    wake_if_wanted();
 }
 
 /// Is there anything a new thread would find to do?

@@ -62,8 +62,8 @@ core* worker::settled_seat() noexcept {
 
 void worker::take_seat(core& c) noexcept {
     last_core_ = c.id;
-    // mo: relaxed, a hint for thieves.
-    c.holder.store(this, std::memory_order_relaxed);
+    // mo: release, pairs core.holder (is_about_to_be_taken): a thief may look at this worker.
+    c.holder.store(this, std::memory_order_release);
     // mo: release, pairs worker.seat (revoke): a monitor that takes the core sees what it holds.
     seat_.store(reinterpret_cast<uintptr_t>(&c), std::memory_order_release);
 }

@@ -20,6 +20,10 @@ constexpr double drain_share_max = 0.05;
 // (Mann-Whitney U = 0 or 25 of 25; p < 0.01 for five against five) and by more than this factor.
 constexpr double half_ratio_max = 1.3;
 
+// A 2 us read leaves a third of the window to the code between two reads; a stall leaves nearly
+// all.
+constexpr double unexplained_max = 0.7;
+
 gate at_most(std::string name, double value, double limit, const std::string& reason) {
     gate result;
     result.name = std::move(name);
@@ -134,6 +138,13 @@ std::vector<gate> evaluate_gates(const observation& seen, const gate_limits& lim
                                 fmt::format("measured {:.2f} s instead of {:.2f} s",
                                             seen.measured_seconds,
                                             seen.window_seconds)));
+        gates.push_back(
+            at_most("explained",
+                    1 - seen.explained_share,
+                    unexplained_max,
+                    fmt::format("the recorded latencies explain {:.0f} % of the window: "
+                                "operations stalled",
+                                100 * seen.explained_share)));
     }
     return gates;
 }
@@ -153,7 +164,8 @@ verdict verdict_of(const observation& seen, const std::vector<gate>& gates) {
                              "interference",
                              "lateness_p999",
                              "achieved",
-                             "window"}) {
+                             "window",
+                             "explained"}) {
         if (failed(name)) {
             return verdict::invalid;
         }

@@ -37,6 +37,10 @@ struct observation {
     double window_seconds = 0;   // as planned
     double measured_seconds = 0; // as it was
 
+    // Closed loop only: Little's law, throughput x mean latency / operations in flight. Near 1;
+    // what is missing is time between operations, or operations that never came back.
+    double explained_share = 1;
+
     // Open loop only.
     std::uint64_t planned = 0;
     std::uint64_t submitted = 0;

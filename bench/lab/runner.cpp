@@ -247,6 +247,7 @@ void experiment::measure_transfer(const step& which, repetition& out) {
     if (got.operations != 0 && got.wall_seconds > 0) {
         const auto operations = static_cast<double>(got.operations);
         out.per_second = operations / got.wall_seconds;
+        out.seen.explained_share = out.per_second * out.latency.mean() * 1e-9 / one.depth;
         out.cpu_ns_per_operation = got.cpu_seconds * 1e9 / operations;
     }
 }

@@ -97,6 +97,16 @@ void tsan_reaped([[maybe_unused]] io_request* request) noexcept {
 #endif
 }
 
+// Nor that a ring's memory was unmapped before another ring's was mapped at the same address: the
+// library maps by system calls of its own.
+[[maybe_unused]] char unmapped_memory;
+
+void tsan_unmapping() noexcept {
+#ifdef RP_TSAN
+    __tsan_release(&unmapped_memory);
+#endif
+}
+
 void finish_cancelled(io_request* list) noexcept {
     while (list != nullptr) {
         io_request* request = std::exchange(list, list->next);
@@ -126,6 +136,12 @@ private:
 };
 
 } // namespace
+
+void tsan_mapped() noexcept {
+#ifdef RP_TSAN
+    __tsan_acquire(&unmapped_memory);
+#endif
+}
 
 // --- set-up ------------------------------------------------------------------------------------
 
@@ -202,6 +218,7 @@ void ring::state::retire() noexcept {
             enter(unsubmitted(), 1, IORING_ENTER_GETEVENTS, nullptr, 0);
         }
     }
+    tsan_unmapping();
     io_uring_queue_exit(&uring); // unregisters the ring fd as well
 }
 

@@ -66,6 +66,7 @@ int ring::state::open(unsigned sq_entries) noexcept {
     if (error != 0) {
         return error;
     }
+    tsan_mapped();
     // SQE i always sits in slot i, so the index array never changes.
     for (unsigned i = 0; i < uring.sq.ring_entries; ++i) {
         uring.sq.array[i] = i;

@@ -57,6 +57,9 @@ struct request_fifo {
     io_request& pop() noexcept { return *std::exchange(head, head->*Link); }
 };
 
+/// Tells ThreadSanitizer that memory just mapped is not the ring that was there before.
+void tsan_mapped() noexcept;
+
 struct ring::state {
     // Fixed after create().
     ring* self = nullptr;

@@ -48,9 +48,11 @@ bool callback_object::claim() noexcept {
         }
         if (is_tombstone) {
             if (tally::pending(after) == 0) {
-                engine().count_dead(-1);
+                engine().dead_item_left();
             }
-            settle(after);
+            if (tally::is_over(after)) {
+                finish();
+            }
         }
         return !is_tombstone;
     }
@@ -58,10 +60,32 @@ bool callback_object::claim() noexcept {
 
 void callback_object::done(bool was_disassociated) noexcept {
     const uint64_t one = was_disassociated ? tally::disassociated_one : tally::running_one;
-    // mo: acq_rel, pairs object.tally (wait_for): what the callback did (R-LIFE-12).
-    const uint64_t now = tally_.fetch_sub(one, std::memory_order_acq_rel) - one;
-    if ((now & (tally::waiter | tally::closed)) != 0) {
-        settle(now);
+    // mo: relaxed, the CAS below orders it.
+    uint64_t before = tally_.load(std::memory_order_relaxed);
+    while ((before & tally::waiter) == 0) {
+        // mo: acq_rel, pairs object.tally (wait_for): what the callback did (R-LIFE-12).
+        if (tally_.compare_exchange_weak(
+                before, before - one, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+            if (tally::is_over(before - one)) {
+                finish();
+            }
+            return;
+        }
+    }
+    // Somebody waits, and may free the object as soon as it is quiet and he has left; leaving takes
+    // this lock, so the object stays until the wake is done.
+    bool is_over = false;
+    {
+        const std::scoped_lock guard(waiters_lock_);
+        // mo: acq_rel, pairs object.tally (wait_for): what the callback did (R-LIFE-12).
+        const uint64_t now = tally_.fetch_sub(one, std::memory_order_acq_rel) - one;
+        is_over = tally::is_over(now);
+        if (!is_over && tally::is_quiet(now)) {
+            wake_waiters();
+        }
+    }
+    if (is_over) {
+        finish();
     }
 }
 
@@ -88,7 +112,7 @@ uint32_t callback_object::cancel_pending() noexcept {
         // mo: acq_rel, pairs object.tally (claim): a worker claims a call or finds the tombstone.
         if (tally_.compare_exchange_weak(
                 before, after, std::memory_order_acq_rel, std::memory_order_relaxed)) {
-            engine().count_dead(1);
+            engine().item_died();
             settle(after);
             return owed;
         }
@@ -107,20 +131,27 @@ bool callback_object::close() noexcept {
     return true;
 }
 
-/// After a change of the word to `now`: wakes waiters who may have been waiting for it, frees the
-/// object if that was the last of it. A waiter woken by it may free the object before it is touched
-/// here: the memory is type-stable, so the wake goes nowhere.
+/// After a change of the word to `now` by a caller for whom the object stays in memory: a function
+/// of the program's, or a callback of the object.
 void callback_object::settle(uint64_t now) noexcept {
     if (tally::is_over(now)) {
         finish();
     } else if ((now & tally::waiter) != 0 && tally::is_quiet(now)) {
-        // mo: release, pairs object.wait (wait_for).
-        wait_word_.fetch_add(1, std::memory_order_release);
-        (void)kernel::futex_wake(wait_word_, INT_MAX);
+        wake_waiters();
     }
 }
 
+void callback_object::wake_waiters() noexcept {
+    // mo: release, pairs object.wait (wait_for).
+    wait_word_.fetch_add(1, std::memory_order_release);
+    (void)kernel::futex_wake(wait_word_, INT_MAX);
+}
+
 void callback_object::finish() noexcept {
+    if (had_waiters_) {
+        // The last waiter, or a worker that woke it, may still be about to release this lock.
+        const std::scoped_lock guard(waiters_lock_);
+    }
     // mo: relaxed, for programs that use a closed object.
     magic_.store(object_magic::freed, std::memory_order_relaxed);
     group::forget(*this);
@@ -138,6 +169,7 @@ void callback_object::finish() noexcept {
 void callback_object::enter_wait() noexcept {
     const std::scoped_lock guard(waiters_lock_);
     ++waiters_;
+    had_waiters_ = true;
     // mo: acq_rel, pairs object.tally (done): from now on whoever finishes sees the waiter.
     tally_.fetch_or(tally::waiter, std::memory_order_acq_rel);
 }
@@ -160,7 +192,7 @@ void callback_object::leave_wait() noexcept {
 template <class Quiet>
 void callback_object::wait_for(Quiet is_quiet) noexcept {
     for (;;) {
-        // mo: acquire, pairs object.wait (settle).
+        // mo: acquire, pairs object.wait (wake_waiters).
         const uint32_t word = wait_word_.load(std::memory_order_acquire);
         // mo: acquire, pairs object.tally (done): what the finished callbacks did (R-LIFE-12).
         if (is_quiet(tally_.load(std::memory_order_acquire))) {
@@ -191,6 +223,7 @@ bool callback_object::hold_for_group_close() noexcept {
         if (tally::is_over(before)) {
             return false;
         }
+        had_waiters_ = true;
         // mo: acq_rel, pairs object.tally (done).
     } while (!tally_.compare_exchange_weak(before,
                                            before | tally::waiter | tally::stopped,

@@ -41,7 +41,8 @@ protected:
 
 private:
     kernel::spin_lock waiters_lock_;
-    uint32_t waiters_ = 0; // guard: waiters_lock_
+    bool had_waiters_ = false; // guard: waiters_lock_, and ordered by the tally
+    uint32_t waiters_ = 0;     // guard: waiters_lock_
 
 public:
     callback_object(const callback_object&) = delete;
@@ -111,6 +112,7 @@ protected:
     virtual uint32_t drop_started() noexcept { return 0; }
 
     void settle(uint64_t now) noexcept;
+    void wake_waiters() noexcept;
     void finish() noexcept;
 
     friend class group;

@@ -6,6 +6,9 @@
 #include "runtime/tp/cleanup_group.hpp"
 #include "runtime/tp/pool.hpp"
 
+#include <cstdint>
+#include <cstring>
+
 namespace rp::tp {
 
 namespace {
@@ -33,11 +36,15 @@ DWORD read_environment(const TP_CALLBACK_ENVIRON* from,
         const auto& common = *reinterpret_cast<const TP_CALLBACK_ENVIRON_V1*>(from);
         if (common.Version == 3) {
             const auto& v3 = *reinterpret_cast<const TP_CALLBACK_ENVIRON_V3*>(from);
+            // As a number: a program may have put anything there, and an enumeration may not hold
+            // it.
+            uint32_t priority = 0;
+            std::memcpy(&priority, &v3.CallbackPriority, sizeof priority);
             if (v3.Size < sizeof(TP_CALLBACK_ENVIRON_V3) ||
-                static_cast<unsigned>(v3.CallbackPriority) >= TP_CALLBACK_PRIORITY_COUNT) {
+                priority >= TP_CALLBACK_PRIORITY_COUNT) {
                 return ERROR_INVALID_PARAMETER;
             }
-            to.priority = v3.CallbackPriority;
+            to.priority = static_cast<TP_CALLBACK_PRIORITY>(priority);
         } else if (common.Version != 1) {
             return ERROR_INVALID_PARAMETER;
         }

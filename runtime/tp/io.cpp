@@ -25,7 +25,9 @@ struct io::queued_packet : sched::item {
 
     static void run_one(sched::item& self, sched::worker& w) noexcept {
         auto& packet = static_cast<queued_packet&>(self);
-        packet.owner->deliver(w, *packet.op);
+        io& owner = *packet.owner;
+        owner.deliver(w, *packet.op);
+        owner.let_go_of_memory();
     }
 };
 
@@ -128,6 +130,9 @@ void io::packet(nt::io_operation& op) noexcept {
     queued->priority = priority;
     queued->owner = this;
     queued->op = &op;
+    // Until it is delivered: the file, and with it this object's memory, may go before.
+    // mo: relaxed, the file has a hold.
+    memory_holds_.fetch_add(1, std::memory_order_relaxed);
     engine_.place(*queued, sched::origin::io);
 }
 
@@ -154,7 +159,6 @@ void io::deliver(sched::worker& w, nt::io_operation& op) noexcept {
 }
 
 void io::file_closed() noexcept {
-    engine_.release();
     let_go_of_memory();
 }
 
@@ -165,8 +169,10 @@ void io::destroy() noexcept {
 void io::let_go_of_memory() noexcept {
     // mo: acq_rel, pairs io.memory (the other one).
     if (memory_holds_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+        sched::engine& armed_on = engine_;
         this->~io();
         io_slab.give(this);
+        armed_on.release();
     }
 }
 

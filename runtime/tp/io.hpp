@@ -59,7 +59,7 @@ private:
     kernel::spin_lock credits_lock_;
     uint64_t epoch_ = 0;                    // guard: credits_lock_
     uint32_t dropped_ = 0;                  // guard: credits_lock_; starts that a drop overtook
-    std::atomic<uint32_t> memory_holds_{2}; // the logical life and the file object
+    std::atomic<uint32_t> memory_holds_{2}; // the logical life, the file object, queued packets
 };
 
 } // namespace rp::tp

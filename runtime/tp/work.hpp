@@ -25,7 +25,7 @@ public:
         if (tally::pending(before) == 0 && (before & tally::tombstone) == 0) {
             engine().place(*this, sched::origin::spawn);
         } else if ((before & tally::tombstone) != 0 && tally::owed(before) == 0) [[unlikely]] {
-            engine().count_dead(-1);
+            engine().item_revived();
         }
     }
 

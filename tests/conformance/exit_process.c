@@ -58,7 +58,7 @@ CHILD("idle") {
     return pass_sentinel(kept) ? 42 : 1;
 }
 
-CHILD("queued") {
+CHILD("queued-private-pool") {
     return begin(probe_new(0, 1), wait_for_ever, 1000) ? 42 : 1;
 }
 
@@ -107,7 +107,7 @@ EXITS("nothing")
 EXITS("unused-pool")
 EXITS("minimum")
 EXITS("idle")
-EXITS("queued")
+EXITS("queued-private-pool")
 EXITS("queued-default-pool")
 EXITS("running")
 EXITS("computing")

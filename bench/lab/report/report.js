@@ -52,7 +52,8 @@ function chart({ title, xTicks, xText, xName, yName, series }) {
   const shown = series.filter((one) => one.points.length > 0);
   if (shown.length === 0) return element("p", {}, "No cell of this block has a result to draw.");
   const readout = element("p", { class: "readout", "aria-live": "polite" });
-  const xs = [...new Set(shown.flatMap((one) => one.points.map((p) => p[0])))].sort((a, b) => a - b);
+  const xs = [...new Set(shown.flatMap((one) => one.points.map((p) => p[0])))]
+    .sort((a, b) => a - b);
   const ys = shown.flatMap((one) => one.points.flatMap((p) => [p[1], p[2] ?? p[1], p[3] ?? p[1]]))
     .filter((y) => y > 0);
   const yLow = Math.log10(Math.min(...ys)) - 0.05, yHigh = Math.log10(Math.max(...ys)) + 0.05;
@@ -83,7 +84,8 @@ function chart({ title, xTicks, xText, xName, yName, series }) {
         const value = factor * 10 ** decade;
         if (Math.log10(value) < yLow || Math.log10(value) > yHigh) continue;
         svg.append(
-          element("line", { class: "grid", x1: left, x2: width - right, y1: y(value), y2: y(value) }),
+          element("line", { class: "grid", x1: left, x2: width - right, y1: y(value),
+            y2: y(value) }),
           element("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" }, duration(value)));
       }
     svg.append(

@@ -177,7 +177,9 @@ bool await_all(open_loop& loop, double work_seconds) {
             return false;
         }
     }
-    return true;
+    // mo: acquire, pairs lab.tokens (return_tokens): the slots of all jobs are readable from here
+    // on
+    return loop.tokens.load(std::memory_order_acquire) == 0;
 }
 
 double median(std::vector<double>& values) {

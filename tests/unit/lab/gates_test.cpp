@@ -123,7 +123,7 @@ TEST_CASE("gates: an error is a failure with the error as its reason, whatever e
     CHECK(reasons_of(seen, gates) == seen.error);
 }
 
-TEST_CASE("gates: a closed loop is gated on its window and on throttling") {
+TEST_CASE("gates: a closed loop is gated on its window, stalls, other processes and throttling") {
     observation seen;
     seen.window_seconds = 1;
     seen.measured_seconds = 1.01;
@@ -134,6 +134,11 @@ TEST_CASE("gates: a closed loop is gated on its window and on throttling") {
     seen.other_cpu = 0.11;
     CHECK(verdict_of(seen, evaluate_gates(seen, {})) == verdict::invalid);
     seen.other_cpu = 0;
+    seen.explained_share = 0.05;
+    CHECK(verdict_of(seen, evaluate_gates(seen, {})) == verdict::invalid);
+    CHECK(reasons_of(seen, evaluate_gates(seen, {})).find("stalled") != std::string::npos);
+    seen.explained_share = 0.65;
+    CHECK(verdict_of(seen, evaluate_gates(seen, {})) == verdict::valid);
     seen.throttled = 2;
     CHECK(verdict_of(seen, evaluate_gates(seen, {})) == verdict::invalid);
 }
