@@ -11,7 +11,7 @@ extern "C" {
 #endif
 
 /* Version of the library that is running, e.g. "0.1.0". */
-const char *rp_version(void);
+const char* rp_version(void);
 
 /* ---- descriptors ----------------------------------------------------------------------------- */
 
@@ -32,19 +32,19 @@ int rp_fd_from_handle(HANDLE handle);
  * pool of the process. FALSE with ERROR_INVALID_PARAMETER for an unknown name (the known ones are
  * printed on stderr), ERROR_BUSY when the pool has already started. RINGPOOL_POLICY chooses the
  * policy of every pool for which this is not called. */
-BOOL rp_pool_set_policy(PTP_POOL pool, const char *name);
+BOOL rp_pool_set_policy(PTP_POOL pool, const char* name);
 
 /* Names of the policies in this build, NULL-terminated; static storage. */
-const char *const *rp_policy_names(void);
+const char* const* rp_policy_names(void);
 
 /* How long a worker above the minimum stays idle before it exits. Default 10000 ms (R-SCHED-9).
  * pool NULL: the default pool. */
 BOOL rp_pool_set_idle_timeout(PTP_POOL pool, DWORD milliseconds);
 
 typedef struct rp_pool_info {
-    DWORD size;            /* in: sizeof(rp_pool_info) */
-    DWORD threads;         /* worker threads that exist now */
-    DWORD threads_peak;    /* the most that existed at once */
+    DWORD size;         /* in: sizeof(rp_pool_info) */
+    DWORD threads;      /* worker threads that exist now */
+    DWORD threads_peak; /* the most that existed at once */
     DWORD threads_minimum;
     DWORD threads_maximum;
     DWORD cores;           /* scheduling slots: how many workers run callbacks at once */
@@ -56,14 +56,14 @@ typedef struct rp_pool_info {
     ULONGLONG wakes;       /* wake-ups sent to sleeping workers */
     ULONGLONG completions; /* I/O completions reaped */
     ULONGLONG rescues;     /* times a busy worker was signalled to make its completions visible */
-    const char *policy;    /* static storage */
-    const char *completion_source; /* "io_uring (...)" or "threads (cause)"; static storage */
+    const char* policy;    /* static storage */
+    const char* completion_source; /* "io_uring (...)" or "threads (cause)"; static storage */
 } rp_pool_info;
 
 /* Reads the counters of a pool without stopping it; figures of different fields may be a few
  * operations apart. pool NULL: the default pool. FALSE with ERROR_INVALID_PARAMETER for a NULL info
  * or a size this version does not know. */
-BOOL rp_pool_query(PTP_POOL pool, rp_pool_info *info);
+BOOL rp_pool_query(PTP_POOL pool, rp_pool_info* info);
 
 /* ---- misuse ---------------------------------------------------------------------------------- */
 
@@ -71,7 +71,9 @@ BOOL rp_pool_query(PTP_POOL pool, rp_pool_info *info);
  * NTSTATUS Windows would raise, the function, the object and one word of detail. The default prints
  * a diagnosis on stderr and aborts. If a handler returns, the call that was misused does nothing.
  * Returns the previous handler; NULL restores the default. */
-typedef void (*rp_misuse_handler)(unsigned ntstatus, const char *function, const void *object,
+typedef void (*rp_misuse_handler)(unsigned ntstatus,
+                                  const char* function,
+                                  const void* object,
                                   ULONG_PTR detail);
 rp_misuse_handler rp_set_misuse_handler(rp_misuse_handler handler);
 
