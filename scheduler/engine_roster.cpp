@@ -278,7 +278,8 @@ void engine::thread_main(void* self) noexcept {
     auto& w = *static_cast<worker*>(self);
     engine& owner = w.owner_;
     this_worker = &w;
-    w.tid_ = kernel::thread_id();
+    // mo: relaxed, a monitor that reads an older one looks at a thread that has ended.
+    w.tid_.store(kernel::thread_id(), std::memory_order_relaxed);
     w.is_persistent = false;
     // mo: relaxed, this thread has not run anything yet.
     w.busy_.store(1, std::memory_order_relaxed);

@@ -239,6 +239,8 @@ void engine::tick_worker(worker& w, bool is_work_waiting, bool& wants_quick_look
         w.seen_started_ = started;
         return;
     }
+    // mo: relaxed, see thread_main.
+    const pid_t tid = w.tid_.load(std::memory_order_relaxed);
     bool needs_rescue = false;
     bool has_completions = false;
     if (w.ring_guard_.try_lock()) {
@@ -249,7 +251,7 @@ void engine::tick_worker(worker& w, bool is_work_waiting, bool& wants_quick_look
     if (needs_rescue) {
         // mo: relaxed, statistics.
         rescues_.fetch_add(1, std::memory_order_relaxed);
-        (void)kernel::signal_thread(w.tid_, monitor::rescue_signal);
+        (void)kernel::signal_thread(tid, monitor::rescue_signal);
         wants_quick_look = true;
     }
     if (has_completions) {
@@ -260,7 +262,7 @@ void engine::tick_worker(worker& w, bool is_work_waiting, bool& wants_quick_look
     if (!is_work_waiting || seat == 0 || (seat & worker::revoking) != 0) {
         return;
     }
-    const char letter = kernel::thread_state(w.tid_);
+    const char letter = kernel::thread_state(tid);
     if (letter != 'R' && letter != 0) {
         if (core* c = w.revoke(); c != nullptr) {
             surrender_core(*c, false);

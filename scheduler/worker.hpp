@@ -125,7 +125,7 @@ private:
     engine& owner_;
     std::unique_ptr<kernel::ring> ring_; // made by this thread; others look under ring_guard_
     kernel::spin_lock ring_guard_;       // foreign use of ring_ against its destruction
-    pid_t tid_ = 0;
+    std::atomic<pid_t> tid_{0};          // written by this thread when it starts
 
     alignas(64) std::atomic<uintptr_t> seat_{0};
     std::atomic<uint32_t> busy_{1};

@@ -32,6 +32,8 @@ void callback_object::join_group(const environment& env) noexcept {
 }
 
 bool callback_object::claim() noexcept {
+    // Read first: once the tombstone is gone, a group's close may free the object.
+    sched::engine& served_by = engine();
     // mo: acquire, pairs object.tally (add_pending).
     uint64_t before = tally_.load(std::memory_order_acquire);
     for (;;) {
@@ -44,11 +46,11 @@ bool callback_object::claim() noexcept {
             continue;
         }
         if (tally::pending(after) != 0) {
-            engine().place(*this, sched::origin::requeue);
+            served_by.place(*this, sched::origin::requeue);
         }
         if (is_tombstone) {
             if (tally::pending(after) == 0) {
-                engine().dead_item_left();
+                served_by.dead_item_left();
             }
             if (tally::is_over(after)) {
                 finish();
@@ -148,13 +150,13 @@ void callback_object::wake_waiters() noexcept {
 }
 
 void callback_object::finish() noexcept {
+    // mo: relaxed, for programs that use a closed object.
+    magic_.store(object_magic::freed, std::memory_order_relaxed);
+    group::forget(*this);
     if (had_waiters_) {
         // The last waiter, or a worker that woke it, may still be about to release this lock.
         const std::scoped_lock guard(waiters_lock_);
     }
-    // mo: relaxed, for programs that use a closed object.
-    magic_.store(object_magic::freed, std::memory_order_relaxed);
-    group::forget(*this);
     if (race_library_ != nullptr) {
         (void)nt::free_library(race_library_);
         race_library_ = nullptr;

@@ -20,8 +20,14 @@ constinit kernel::slab group_slab{sizeof(group), alignof(group)};
 } // namespace
 
 group* group::create() noexcept {
-    void* memory = group_slab.take();
-    return memory != nullptr ? new (memory) group : nullptr;
+    // Not constructed anew: a worker may still be on its way through the lock of the group that was
+    // here before (see the essay). Fresh memory is zero, and a closed group is as good as new.
+    auto* made = static_cast<group*>(group_slab.take());
+    if (made != nullptr) {
+        // mo: relaxed, the program hands the group on.
+        made->magic_.store(magic_alive, std::memory_order_relaxed);
+    }
+    return made;
 }
 
 void group::add(callback_object& member) noexcept {
@@ -36,8 +42,8 @@ void group::add(callback_object& member) noexcept {
 }
 
 void group::forget(callback_object& member) noexcept {
-    // mo: relaxed, it changes once, to nullptr; looked at again under the lock.
-    group* g = member.in_group.load(std::memory_order_relaxed);
+    // mo: acquire, pairs group.membership (take_all_held): nullptr: the group has let go of it.
+    group* g = member.in_group.load(std::memory_order_acquire);
     if (g == nullptr) {
         return;
     }
@@ -68,8 +74,8 @@ callback_object* group::take_all_held() noexcept {
             held = member;
         }
         // Last: a member that is being freed is out of our hands from here on.
-        // mo: relaxed, guard: lock_.
-        member->in_group.store(nullptr, std::memory_order_relaxed);
+        // mo: release, pairs group.membership (forget).
+        member->in_group.store(nullptr, std::memory_order_release);
     }
     return held;
 }

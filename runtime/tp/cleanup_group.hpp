@@ -49,14 +49,15 @@ public:
     [[nodiscard]] bool close() noexcept;
 
 private:
-    group() noexcept = default;
+    group() = delete;
     callback_object* take_all_held() noexcept;
 
     static constexpr uint32_t magic_alive = 0x70757247; // "Grup"
 
-    std::atomic<uint32_t> magic_{magic_alive};
+    // Zero is the initial state of each.
+    std::atomic<uint32_t> magic_;
     kernel::spin_lock lock_;
-    callback_object* newest_ = nullptr; // guard: lock_
+    callback_object* newest_; // guard: lock_
 };
 
 } // namespace rp::tp

@@ -280,6 +280,7 @@ TEST("R-IO-26", "the event of the OVERLAPPED is set in the skip mode too") {
         op->ov.hEvent = event;
         start(op, FALSE, 32);
         CHECK(signaled(event));
+        WaitForThreadpoolIoCallbacks(d->io, FALSE);
         CHECK_EQ(op->result, 0);
     }
     disk_end(d);
