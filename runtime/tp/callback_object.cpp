@@ -219,8 +219,9 @@ void callback_object::wait_until_quiet() noexcept {
 
 bool callback_object::hold_for_group_close() noexcept {
     const std::scoped_lock guard(waiters_lock_);
-    // mo: relaxed, the CAS below orders it.
-    uint64_t before = tally_.load(std::memory_order_relaxed);
+    // mo: acquire, pairs object.tally (done): the close also sees what an object did that is just
+    // being freed.
+    uint64_t before = tally_.load(std::memory_order_acquire);
     do {
         if (tally::is_over(before)) {
             return false;
@@ -230,7 +231,7 @@ bool callback_object::hold_for_group_close() noexcept {
     } while (!tally_.compare_exchange_weak(before,
                                            before | tally::waiter | tally::stopped,
                                            std::memory_order_acq_rel,
-                                           std::memory_order_relaxed));
+                                           std::memory_order_acquire));
     ++waiters_;
     return true;
 }
