@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # Sourced by run and check: what ringpool is built with, and how to get it on Debian and Ubuntu.
 # Something is missing when its command, its pkg-config file or its header is, so that another
 # distribution, where the packages have other names, passes as well.
@@ -54,7 +54,7 @@ require_packages() {
     local missing as_root=()
     mapfile -t missing < <(missing_packages "$1")
     [ ${#missing[@]} -gt 0 ] || return 0
-    local line="apt-get install --yes --no-install-recommends ${missing[*]}"
+    local install=(apt-get install --yes --no-install-recommends "${missing[@]}")
     if ! command -v apt-get >/dev/null; then
         printf 'ringpool needs these (Debian names): %s\n' "${missing[*]}" >&2
         exit 2
@@ -63,19 +63,19 @@ require_packages() {
         if command -v sudo >/dev/null && { [ -t 0 ] || sudo -n true 2>/dev/null; }; then
             as_root=(sudo)
         else
-            printf 'ringpool needs packages, and only root can install them:\n  %s\n' "$line" >&2
+            printf 'ringpool needs packages, and only root can install them:\n  %s\n' \
+                "${install[*]}" >&2
             exit 2
         fi
     fi
     printf 'installing: %s\n' "${missing[*]}"
-    if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive $line </dev/null; then
-        # An image often ships without package lists.
-        "${as_root[@]}" apt-get update </dev/null &&
-            "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive $line </dev/null || {
-            printf 'could not install; by hand:\n  %s\n' "$line" >&2
-            exit 2
-        }
-    fi
+    as_root+=(env DEBIAN_FRONTEND=noninteractive)
+    "${as_root[@]}" "${install[@]}" </dev/null && return
+    # An image often ships without package lists.
+    "${as_root[@]}" apt-get update </dev/null
+    "${as_root[@]}" "${install[@]}" </dev/null && return
+    printf 'could not install; by hand:\n  %s\n' "${install[*]}" >&2
+    exit 2
 }
 
 # ninja writes one line over itself on a terminal. Elsewhere every tenth of the way gets a line, and
