@@ -26,6 +26,7 @@ struct core {
     // The holder's own; passed on with the core.
     uint64_t turn = 0;
     uint64_t random_state;
+    uint32_t wakes_left_out = 0; ///< since the last wake for a lone requeued object
 
     /// Neither held nor idle: the pool's maximum leaves no room for it. Guard: the roster lock.
     bool is_closed = false;

@@ -18,8 +18,14 @@
 // is not fenced (membarrier costs 8 us, and this happens at every wake), so a push at that very
 // instant may go unseen by both sides; the monitor notices the waiting item at its next tick.
 //
+// A lone object that a worker has queued again before it runs one of its calls is a gamble: the
+// worker may be back for it in ten nanoseconds or in a second. So the pool learns: each search that
+// ends in sleep doubles the number of such wakes that are left out (up to 1023), each that finds
+// something sets it to zero. A wake left out wrongly is made up for by the monitor's tick.
+//
 // Rejected: waking one worker per submit (a wake storm: 6 us each); a count of sleepers without the
 // searching half (every submit during the 20 us of a wake-up sends another).
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 
@@ -61,6 +67,23 @@ public:
             }
         }
         return false;
+    }
+
+    /// How many wakes for a lone requeued object to leave out before the next.
+    [[nodiscard]] uint32_t wakes_to_leave_out() const noexcept {
+        // mo: relaxed, a hint.
+        return to_leave_out_.load(std::memory_order_relaxed);
+    }
+
+    /// A searcher has found something, or goes to sleep without: how the number above learns.
+    void searched(bool has_found) noexcept {
+        // mo: relaxed, a hint; searchers are few.
+        const uint32_t before = to_leave_out_.load(std::memory_order_relaxed);
+        const uint32_t after = has_found ? 0 : std::min(2 * before + 1, leave_out_max);
+        if (after != before) {
+            // mo: relaxed, as above.
+            to_leave_out_.store(after, std::memory_order_relaxed);
+        }
     }
 
     void stop_searching() noexcept {
@@ -109,6 +132,7 @@ public:
 
 private:
     static constexpr uint64_t one_searching = 1ULL << 32U;
+    static constexpr uint32_t leave_out_max = 1023;
 
     static constexpr uint64_t bit(int32_t core) noexcept {
         return 1ULL << (static_cast<uint32_t>(core) % 64U);
@@ -116,6 +140,7 @@ private:
 
     alignas(64) std::atomic<uint64_t> word_{0}; // bits 0-31: idle cores; 32-63: searching workers
     alignas(64) std::atomic<uint64_t> map_[cores_max / 64U] = {};
+    alignas(64) std::atomic<uint32_t> to_leave_out_{0};
 };
 
 } // namespace rp::sched

@@ -93,23 +93,37 @@ private:
     }
 
     void place_on_own_core(core& own, item& it, bool is_newest, origin from) noexcept {
-        bool is_alone = false;
+        const bool is_alone = own.fresh.size() == 0 && own.line.size() == 0;
         if (is_newest) {
             if (!own.fresh.push(it)) {
                 spill(own);
                 (void)own.fresh.push(it);
             }
-            is_alone = own.fresh.size() <= 1;
         } else if (!own.line.push(it)) {
             own.inbox.push(it);
         }
-        // The first fresh item wakes nobody: the caller takes it at its next turn, and if its
-        // callback goes on, the next submit or the monitor's tick wakes a sibling. A requeued
-        // object is another matter: its caller is about to run the call it has just claimed.
-        if (!(is_alone && from == origin::spawn)) {
-            fence::light();
-            wake_if_wanted();
+        if (is_alone && is_left_to_holder(own, from)) {
+            return;
         }
+        fence::light();
+        wake_if_wanted();
+    }
+
+    /// A lone fresh item wakes nobody: the caller takes it at its next turn, and if its callback
+    /// goes on, the next submit or the monitor's tick wakes a sibling. A lone requeued object is
+    /// another matter, because its caller is about to run the call it has just claimed; but when
+    /// the workers woken for such objects found them gone already, most of these wakes are left
+    /// out.
+    bool is_left_to_holder(core& own, origin from) noexcept {
+        if (from != origin::requeue) {
+            return from == origin::spawn;
+        }
+        if (own.wakes_left_out < crowd_.wakes_to_leave_out()) {
+            ++own.wakes_left_out;
+            return true;
+        }
+        own.wakes_left_out = 0;
+        return false;
     }
 
     void spill(core& own) noexcept {
@@ -285,6 +299,7 @@ private:
             return nullptr;
         }
         for (unsigned i = count - 1; i > 0; --i) {
+            prefetch(*batch[i]);
             if (!own.fresh.push(*batch[i])) {
                 own.inbox.push(*batch[i]);
             }

@@ -36,6 +36,9 @@ bool engine::park(worker& w) noexcept {
     }
     const bool was_searching = w.is_searching_;
     w.is_searching_ = false;
+    if (was_searching) {
+        crowd_.searched(false);
+    }
     if (core* c = w.give_up_seat(); c != nullptr) {
         surrender_core(*c, was_searching);
     } else {

@@ -1,4 +1,5 @@
-// SPDX-License-Identifier: Apache-2.0 The threads of an engine: waking, making and retiring them.
+// SPDX-License-Identifier: Apache-2.0
+// The threads of an engine: waking, making and retiring them.
 // All of it is the slow path: the roster lock is taken only when somebody wakes, parks, starts or
 // leaves.
 //
@@ -104,6 +105,7 @@ bool engine::has_live_work() const noexcept {
 
 void engine::stop_searching(worker& w, bool is_more_waiting) noexcept {
     w.is_searching_ = false;
+    crowd_.searched(true);
     crowd_.stop_searching();
     if (is_more_waiting) {
         wake_if_wanted();

@@ -31,4 +31,12 @@ struct item {
     bool runs_long = false; ///< the object's callbacks do not count towards the concurrency target
 };
 
+/// Starts to bring an item in that will be run soon: its own cache line, and the next one, which
+/// is where callback objects keep what the claim of a call writes.
+inline void prefetch(const item& it) noexcept {
+    const auto* line = reinterpret_cast<const char*>(&it);
+    __builtin_prefetch(line);
+    __builtin_prefetch(line + 64, 1);
+}
+
 } // namespace rp::sched

@@ -14,9 +14,9 @@ namespace rp::tp {
 callback_object::callback_object(object_magic magic,
                                  const environment& env,
                                  uint64_t tally) noexcept
-    : magic_(magic), tally_(tally), cancel_callback(env.cancel_callback),
-      finalization_callback(env.finalization_callback), is_persistent(env.is_persistent),
-      pool_(env.pool) {
+    : magic_(magic), is_persistent(env.is_persistent), pool_(env.pool),
+      finalization_callback(env.finalization_callback), tally_(tally),
+      cancel_callback(env.cancel_callback) {
     priority = static_cast<uint8_t>(env.priority);
     runs_long = env.runs_long;
     pool_->retain();
@@ -31,37 +31,127 @@ void callback_object::join_group(const environment& env) noexcept {
     }
 }
 
-bool callback_object::claim() noexcept {
+claimed callback_object::claim() noexcept {
     // Read first: once the tombstone is gone, a group's close may free the object.
     sched::engine& served_by = engine();
+    if (claim_from_batch(served_by)) {
+        return claimed::batched;
+    }
     // mo: acquire, pairs object.tally (add_pending).
     uint64_t before = tally_.load(std::memory_order_acquire);
     for (;;) {
-        const bool is_tombstone = (before & tally::tombstone) != 0;
-        const uint64_t after = is_tombstone ? (before & ~tally::tombstone) - tally::pending_one
-                                            : before - tally::pending_one + tally::running_one;
-        // mo: acq_rel, pairs object.tally (add_pending): the submitter's writes.
-        if (!tally_.compare_exchange_weak(
-                before, after, std::memory_order_acq_rel, std::memory_order_acquire)) {
+        const uint32_t pending = tally::pending(before);
+        if (pending > 1) {
+            if (take_batch()) {
+                served_by.place(*this, sched::origin::requeue);
+                return claimed::batched;
+            }
+            // mo: acquire, pairs object.tally (cancel_pending): it was faster.
+            before = tally_.load(std::memory_order_acquire);
             continue;
         }
-        if (tally::pending(after) != 0) {
-            served_by.place(*this, sched::origin::requeue);
+        if (pending == 0) {
+            if (leave_queue(served_by)) {
+                return claimed::nothing;
+            }
+            // mo: acquire, pairs object.tally (add_pending): a submit came.
+            before = tally_.load(std::memory_order_acquire);
+            continue;
         }
-        if (is_tombstone) {
-            if (tally::pending(after) == 0) {
+        const uint64_t after = (before & ~(tally::tombstone | tally::batched)) -
+                               tally::pending_one + tally::running_one;
+        // mo: acq_rel, pairs object.tally (add_pending): the submitter's writes.
+        if (tally_.compare_exchange_weak(
+                before, after, std::memory_order_acq_rel, std::memory_order_acquire)) {
+            return claimed::single;
+        }
+    }
+}
+
+/// Takes on one call of the batch, if any is left.
+bool callback_object::claim_from_batch(sched::engine& served_by) noexcept {
+    // mo: relaxed, the CAS below orders it.
+    uint64_t before = batch_.load(std::memory_order_relaxed);
+    while (tally::batch::left(before) != 0) {
+        const uint64_t after = before - tally::batch::left_one + tally::batch::running_one;
+        // mo: acq_rel, pairs object.batch (take_batch): what was submitted before it was taken.
+        if (batch_.compare_exchange_weak(
+                before, after, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+            if (tally::batch::left(after) != 0 || !leave_queue(served_by)) {
+                served_by.place(*this, sched::origin::requeue);
+            }
+            return true;
+        }
+    }
+    return false;
+}
+
+/// Moves what is pending to the batch and takes on the first of it. False when less than two calls
+/// are pending any more.
+bool callback_object::take_batch() noexcept {
+    const std::scoped_lock guard(lock_);
+    // mo: relaxed, the CAS below orders it.
+    uint64_t before = tally_.load(std::memory_order_relaxed);
+    uint64_t after = 0;
+    do {
+        if (tally::pending(before) < 2) {
+            return false;
+        }
+        after = (before & ~(tally::pending_mask | tally::tombstone)) | tally::batched;
+        // mo: acq_rel, pairs object.tally (add_pending): the submitters' writes.
+    } while (!tally_.compare_exchange_weak(
+        before, after + tally::running_one, std::memory_order_acq_rel, std::memory_order_relaxed));
+    const uint64_t first = tally::batch::running_one - tally::batch::left_one;
+    // mo: acq_rel, pairs object.batch (claim_from_batch, done).
+    if (batch_.fetch_add(first + tally::pending(before), std::memory_order_acq_rel) != 0) {
+        // Calls of an earlier batch are still running, and counted as running by the tally.
+        // mo: relaxed, theirs remains.
+        tally_.fetch_sub(tally::running_one, std::memory_order_relaxed);
+    }
+    return true;
+}
+
+/// The object is in the caller's hands: false when it must be queued again because more is pending.
+/// Otherwise it is out of the queues, and freed if that was all that was left of it.
+bool callback_object::leave_queue(sched::engine& served_by) noexcept {
+    // mo: relaxed, the CAS below orders it.
+    uint64_t before = tally_.load(std::memory_order_relaxed);
+    for (;;) {
+        if (tally::pending(before) != 0) {
+            return false;
+        }
+        const uint64_t after = before & ~(tally::batched | tally::tombstone);
+        // mo: acq_rel, pairs object.tally (add_pending): the next submit queues the object anew.
+        if (tally_.compare_exchange_weak(
+                before, after, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+            if (tally::is_dead(before)) {
                 served_by.dead_item_left();
             }
             if (tally::is_over(after)) {
                 finish();
             }
+            return true;
         }
-        return !is_tombstone;
     }
 }
 
-void callback_object::done(bool was_disassociated) noexcept {
-    const uint64_t one = was_disassociated ? tally::disassociated_one : tally::running_one;
+void callback_object::done(claimed how, bool was_disassociated) noexcept {
+    if (was_disassociated) {
+        release_running(tally::disassociated_one);
+        return;
+    }
+    if (how == claimed::batched) {
+        // mo: acq_rel, pairs object.batch (done of the others): the last one speaks for all.
+        if (batch_.fetch_sub(tally::batch::running_one, std::memory_order_acq_rel) !=
+            tally::batch::running_one) {
+            return;
+        }
+    }
+    release_running(tally::running_one);
+}
+
+/// `one`: running_one or disassociated_one.
+void callback_object::release_running(uint64_t one) noexcept {
     // mo: relaxed, the CAS below orders it.
     uint64_t before = tally_.load(std::memory_order_relaxed);
     while ((before & tally::waiter) == 0) {
@@ -78,7 +168,7 @@ void callback_object::done(bool was_disassociated) noexcept {
     // this lock, so the object stays until the wake is done.
     bool is_over = false;
     {
-        const std::scoped_lock guard(waiters_lock_);
+        const std::scoped_lock guard(lock_);
         // mo: acq_rel, pairs object.tally (wait_for): what the callback did (R-LIFE-12).
         const uint64_t now = tally_.fetch_sub(one, std::memory_order_acq_rel) - one;
         is_over = tally::is_over(now);
@@ -91,34 +181,84 @@ void callback_object::done(bool was_disassociated) noexcept {
     }
 }
 
-void callback_object::disassociate() noexcept {
+void callback_object::disassociate(claimed how) noexcept {
+    if (how == claimed::batched) {
+        // mo: relaxed, only keeps the object alive.
+        tally_.fetch_add(tally::disassociated_one, std::memory_order_relaxed);
+        // mo: acq_rel, pairs object.batch (done).
+        if (batch_.fetch_sub(tally::batch::running_one, std::memory_order_acq_rel) ==
+            tally::batch::running_one) {
+            // mo: acq_rel, pairs object.tally (wait_for): what the callback did so far.
+            settle(tally_.fetch_sub(tally::running_one, std::memory_order_acq_rel) -
+                   tally::running_one);
+        }
+        return;
+    }
     constexpr uint64_t step = tally::disassociated_one - tally::running_one;
     // mo: acq_rel, pairs object.tally (wait_for): what the callback did so far.
     settle(tally_.fetch_add(step, std::memory_order_acq_rel) + step);
 }
 
 uint32_t callback_object::cancel_pending() noexcept {
-    const uint32_t started = drop_started();
-    if (started != 0) {
-        return started;
+    if (is_alive_as(object_magic::io)) {
+        return drop_started();
     }
+    uint32_t dropped = 0;
+    {
+        const std::scoped_lock guard(lock_);
+        // mo: relaxed, the CAS below orders it.
+        uint64_t before = tally_.load(std::memory_order_relaxed);
+        while ((dropped = tally::pending(before)) != 0) {
+            // A batched object is in its queue for the sake of the batch: no tombstone needed.
+            const bool dies = (before & tally::batched) == 0;
+            const uint64_t after = (before & ~tally::pending_mask) | (dies ? tally::tombstone : 0);
+            // mo: acq_rel, pairs object.tally (claim): a worker claims a call or finds none.
+            if (tally_.compare_exchange_weak(
+                    before, after, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+                if (dies) {
+                    engine().item_died();
+                }
+                break;
+            }
+        }
+        dropped += cancel_batch();
+    }
+    if (dropped != 0) {
+        // mo: acquire, pairs object.tally (done).
+        settle(tally_.load(std::memory_order_acquire));
+    }
+    return dropped;
+}
+
+/// Needs the lock. Returns how many calls were dropped.
+uint32_t callback_object::cancel_batch() noexcept {
     // mo: relaxed, the CAS below orders it.
-    uint64_t before = tally_.load(std::memory_order_relaxed);
-    for (;;) {
-        const uint32_t owed = tally::owed(before);
-        if (owed == 0 || is_alive_as(object_magic::io)) {
+    uint64_t before = batch_.load(std::memory_order_relaxed);
+    const uint64_t left_mask = UINT32_MAX;
+    do {
+        if (tally::batch::left(before) == 0) {
             return 0;
         }
-        const uint64_t after =
-            (before & ~uint64_t{UINT32_MAX}) | tally::pending_one | tally::tombstone;
-        // mo: acq_rel, pairs object.tally (claim): a worker claims a call or finds the tombstone.
-        if (tally_.compare_exchange_weak(
-                before, after, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+        // mo: acq_rel, pairs object.batch (claim_from_batch).
+    } while (!batch_.compare_exchange_weak(
+        before, before & ~left_mask, std::memory_order_acq_rel, std::memory_order_relaxed));
+    // mo: relaxed, the CAS below orders it.
+    uint64_t now = tally_.load(std::memory_order_relaxed);
+    while ((now & tally::batched) != 0 && tally::pending(now) == 0) {
+        // mo: acq_rel, pairs object.tally (claim): the worker that dequeues the object.
+        if (tally_.compare_exchange_weak(now,
+                                         (now & ~tally::batched) | tally::tombstone,
+                                         std::memory_order_acq_rel,
+                                         std::memory_order_relaxed)) {
             engine().item_died();
-            settle(after);
-            return owed;
+            break;
         }
     }
+    if ((before & ~left_mask) == 0) {
+        // mo: acq_rel, pairs object.tally (wait_for): no call of the batch is running.
+        tally_.fetch_sub(tally::running_one, std::memory_order_acq_rel);
+    }
+    return tally::batch::left(before);
 }
 
 bool callback_object::close() noexcept {
@@ -155,7 +295,7 @@ void callback_object::finish() noexcept {
     group::forget(*this);
     if (had_waiters_) {
         // The last waiter, or a worker that woke it, may still be about to release this lock.
-        const std::scoped_lock guard(waiters_lock_);
+        const std::scoped_lock guard(lock_);
     }
     if (race_library_ != nullptr) {
         (void)nt::free_library(race_library_);
@@ -169,7 +309,7 @@ void callback_object::finish() noexcept {
 // --- waiting -------------------------------------------------------------------------------------
 
 void callback_object::enter_wait() noexcept {
-    const std::scoped_lock guard(waiters_lock_);
+    const std::scoped_lock guard(lock_);
     ++waiters_;
     had_waiters_ = true;
     // mo: acq_rel, pairs object.tally (done): from now on whoever finishes sees the waiter.
@@ -179,7 +319,7 @@ void callback_object::enter_wait() noexcept {
 void callback_object::leave_wait() noexcept {
     uint64_t now = 0;
     {
-        const std::scoped_lock guard(waiters_lock_);
+        const std::scoped_lock guard(lock_);
         if (--waiters_ != 0) {
             return;
         }
@@ -218,7 +358,7 @@ void callback_object::wait_until_quiet() noexcept {
 // --- a cleanup group's close ---------------------------------------------------------------------
 
 bool callback_object::hold_for_group_close() noexcept {
-    const std::scoped_lock guard(waiters_lock_);
+    const std::scoped_lock guard(lock_);
     // mo: acquire, pairs object.tally (done): the close also sees what an object did that is just
     // being freed.
     uint64_t before = tally_.load(std::memory_order_acquire);

@@ -30,19 +30,38 @@ enum class object_magic : uint32_t {
     io = 0x6F494F49,     // "IOIo"
 };
 
-class callback_object : public sched::item {
-    // First, within the bytes of a freed piece that stay readable: what a stale pointer may look
-    // at.
+/// What a worker has taken on by dequeuing an object.
+enum class claimed : uint8_t {
+    nothing, ///< its calls have been cancelled
+    single,  ///< a call counted in the tally
+    batched, ///< a call counted in the batch
+};
+
+/// Three cache lines: what everybody reads, what submitters write, what workers write.
+class alignas(64) callback_object : public sched::item {
+    // Within the bytes of a freed piece that stay readable: what a stale pointer may look at.
     std::atomic<object_magic> magic_;
-    std::atomic<uint32_t> wait_word_{0}; // counts changes that may have made the object quiet
+
+public:
+    bool is_persistent = false;
+    /// Set by a group close that dropped a simple callback before it ran (R-GRP-8).
+    bool was_dropped_by_group = false;
+    PVOID context = nullptr;
 
 protected:
-    std::atomic<uint64_t> tally_;
+    tp::pool* pool_;
+
+public:
+    PTP_SIMPLE_CALLBACK finalization_callback = nullptr;
+
+protected:
+    alignas(64) std::atomic<uint64_t> tally_;
 
 private:
-    kernel::spin_lock waiters_lock_;
-    bool had_waiters_ = false; // guard: waiters_lock_, and ordered by the tally
-    uint32_t waiters_ = 0;     // guard: waiters_lock_
+    std::atomic<uint32_t> wait_word_{0}; // counts changes that may have made the object quiet
+    uint32_t waiters_ = 0;               // guard: lock_
+    kernel::spin_lock lock_;
+    bool had_waiters_ = false; // guard: lock_, and ordered by the tally
 
 public:
     callback_object(const callback_object&) = delete;
@@ -61,13 +80,13 @@ public:
         return tally_.fetch_add(tally::pending_one, std::memory_order_acq_rel);
     }
 
-    /// The worker that took the object out of a queue: true when there is a call to run, which is
-    /// then counted as running. In either case the object is queued again if more is pending.
-    [[nodiscard]] bool claim() noexcept;
+    /// The worker that took the object out of a queue: takes on one call, if any is left, and
+    /// queues the object again if more are pending.
+    [[nodiscard]] claimed claim() noexcept;
     /// A call has returned (from a disassociated one if `was_disassociated`).
-    void done(bool was_disassociated) noexcept;
+    void done(claimed how, bool was_disassociated) noexcept;
     /// R-CB-11: the running call no longer counts for waiters of the object.
-    void disassociate() noexcept;
+    void disassociate(claimed how) noexcept;
 
     /// Drops what is owed and not yet running. Returns how many calls were dropped.
     uint32_t cancel_pending() noexcept;
@@ -87,17 +106,12 @@ public:
 
     [[nodiscard]] sched::engine& engine() const noexcept { return pool_->engine(); }
 
-    PVOID context = nullptr;
     PTP_CLEANUP_GROUP_CANCEL_CALLBACK cancel_callback = nullptr;
-    PTP_SIMPLE_CALLBACK finalization_callback = nullptr;
-    bool is_persistent = false;
 
     // Membership; written under the group's lock. in_group changes once, from the group to nullptr.
     std::atomic<group*> in_group{nullptr};
     callback_object* group_next = nullptr;
     callback_object* group_previous = nullptr;
-    /// Set by a group close that dropped a simple callback before it ran (R-GRP-8).
-    bool was_dropped_by_group = false;
 
 protected:
     callback_object(object_magic magic, const environment& env, uint64_t tally) noexcept;
@@ -117,10 +131,15 @@ protected:
 
     friend class group;
 
-    tp::pool* pool_;
-    HMODULE race_library_ = nullptr; // one reference, R-ENV-10
-
 private:
+    HMODULE race_library_ = nullptr; // one reference, R-ENV-10
+    alignas(64) std::atomic<uint64_t> batch_{0};
+
+    [[nodiscard]] bool claim_from_batch(sched::engine& served_by) noexcept;
+    [[nodiscard]] bool take_batch() noexcept;
+    [[nodiscard]] bool leave_queue(sched::engine& served_by) noexcept;
+    uint32_t cancel_batch() noexcept;
+    void release_running(uint64_t one) noexcept;
     void enter_wait() noexcept;
     void leave_wait() noexcept;
     template <class Quiet>

@@ -33,8 +33,8 @@ void check(nt::ntstatus result,
 
 } // namespace
 
-instance::instance(sched::worker& w, callback_object& object) noexcept
-    : worker_(w), object_(object) {
+instance::instance(sched::worker& w, callback_object& object, claimed how) noexcept
+    : worker_(w), object_(object), how_(how) {
     w.instance = this;
 }
 
@@ -102,7 +102,7 @@ bool instance::may_run_long() noexcept {
 void instance::disassociate() noexcept {
     if (!is_disassociated_) {
         is_disassociated_ = true;
-        object_.disassociate();
+        object_.disassociate(how_);
     }
 }
 

@@ -17,10 +17,11 @@ namespace rp::tp {
 
 class callback_object;
 class group;
+enum class claimed : uint8_t;
 
 class instance {
 public:
-    instance(sched::worker& w, callback_object& object) noexcept;
+    instance(sched::worker& w, callback_object& object, claimed how) noexcept;
     ~instance();
     instance(const instance&) = delete;
     instance& operator=(const instance&) = delete;
@@ -67,6 +68,7 @@ private:
 
     sched::worker& worker_;
     callback_object& object_;
+    claimed how_;
     uint8_t slots_ = 0;
     bool is_disassociated_ = false;
     bool is_long_ = false;

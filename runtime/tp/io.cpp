@@ -153,7 +153,7 @@ void io::deliver(sched::worker& w, nt::io_operation& op) noexcept {
     const ULONG result = nt::win32_of_status(op.status);
     const ULONG_PTR bytes = op.bytes;
     op.drop();
-    run_call(w, *this, [&](PTP_CALLBACK_INSTANCE instance) {
+    run_call(w, *this, claimed::single, [&](PTP_CALLBACK_INSTANCE instance) {
         callback_(instance, context, overlapped, result, bytes, handle());
     });
 }

@@ -6,7 +6,7 @@
 namespace rp::tp {
 
 template <class Call>
-inline void run_call(sched::worker& w, callback_object& object, Call&& call) noexcept {
+inline void run_call(sched::worker& w, callback_object& object, claimed how, Call&& call) noexcept {
     bool was_disassociated = false;
     if (object.runs_long) {
         (void)w.detach_core(); // R-ENV-8, R-SCHED-6
@@ -16,13 +16,13 @@ inline void run_call(sched::worker& w, callback_object& object, Call&& call) noe
     }
     w.begin_callback();
     {
-        instance running(w, object);
+        instance running(w, object, how);
         call(running.handle());
         running.finish_user_part();
         was_disassociated = running.is_disassociated();
     }
     w.end_callback();
-    object.done(was_disassociated);
+    object.done(how, was_disassociated);
 }
 
 } // namespace rp::tp

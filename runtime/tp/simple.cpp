@@ -30,8 +30,9 @@ private:
 
     static void run_one(sched::item& self, sched::worker& w) noexcept {
         auto& object = static_cast<simple&>(self);
-        if (object.claim()) {
-            run_call(w, object, [&object](PTP_CALLBACK_INSTANCE instance) {
+        const claimed how = object.claim();
+        if (how != claimed::nothing) {
+            run_call(w, object, how, [&object](PTP_CALLBACK_INSTANCE instance) {
                 object.callback_(instance, object.context);
             });
         }

@@ -31,12 +31,24 @@ work* work::create(PTP_WORK_CALLBACK callback, PVOID context, const environment&
 
 void work::run_one(sched::item& self, sched::worker& w) noexcept {
     auto& object = static_cast<work&>(self);
-    if (!object.claim()) {
+    const claimed how = object.claim();
+    if (how == claimed::nothing) {
         return;
     }
-    run_call(w, object, [&object](PTP_CALLBACK_INSTANCE instance) {
+    run_call(w, object, how, [&object](PTP_CALLBACK_INSTANCE instance) {
         object.callback_(instance, object.context, object.handle());
     });
+}
+
+/// The counter is about to overflow.
+void work::take_back_submit() noexcept {
+    // mo: relaxed, as if it had not been made.
+    tally_.fetch_sub(tally::pending_one, std::memory_order_relaxed);
+    nt::fatal_misuse(nt::status::no_memory,
+                     "SubmitThreadpoolWork",
+                     this,
+                     tally::pending_max,
+                     "more than two thousand million calls of one object are pending");
 }
 
 void work::destroy() noexcept {

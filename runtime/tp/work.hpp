@@ -22,16 +22,19 @@ public:
             return; // R-LIFE-23
         }
         const uint64_t before = add_pending();
-        if (tally::pending(before) == 0 && (before & tally::tombstone) == 0) {
+        if (!tally::is_queued(before)) {
             engine().place(*this, sched::origin::spawn);
-        } else if ((before & tally::tombstone) != 0 && tally::owed(before) == 0) [[unlikely]] {
+        } else if (tally::is_dead(before)) [[unlikely]] {
             engine().item_revived();
+        } else if (tally::pending(before) >= tally::pending_max) [[unlikely]] {
+            take_back_submit();
         }
     }
 
 private:
     work(PTP_WORK_CALLBACK callback, PVOID context, const environment& env) noexcept;
     static void run_one(sched::item& self, sched::worker& w) noexcept;
+    void take_back_submit() noexcept;
     void destroy() noexcept override;
 
     PTP_WORK_CALLBACK callback_;

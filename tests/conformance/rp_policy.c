@@ -168,6 +168,114 @@ TEST("R-SCHED-7", "objects that submit each other do not starve outsiders, under
     UNDER_EACH_POLICY(no_starvation);
 }
 
+/* One thread, and two objects that submit each other for as long as anybody is still waiting.
+ * Every queued callback notes how many others ran between its submit and its turn. */
+struct race {
+    struct probe* p;
+    counter calls; /* of the feeders */
+    counter left;  /* runners that have not had their turn */
+    HANDLE finished;
+    PTP_WORK feeder[2], runner[8];
+
+    struct runner {
+        struct race* all;
+        LONG begin, overtaken_by;
+    } state[8];
+
+    int runners;
+};
+
+static VOID CALLBACK race_feed(PTP_CALLBACK_INSTANCE instance, PVOID context, PTP_WORK work) {
+    struct race* r = context;
+    (void)instance;
+    InterlockedIncrement(&r->calls);
+    if (count(&r->left))
+        SubmitThreadpoolWork(r->feeder[work == r->feeder[0]]);
+}
+
+static VOID CALLBACK race_run(PTP_CALLBACK_INSTANCE instance, PVOID context, PTP_WORK work) {
+    struct runner* own = context;
+    (void)instance;
+    (void)work;
+    own->overtaken_by = count(&own->all->calls) - own->begin;
+    if (InterlockedDecrement(&own->all->left) == 0)
+        SetEvent(own->all->finished);
+}
+
+static void race_begin(struct race* r) {
+    for (int i = 0; i < r->runners; i++) {
+        r->state[i].begin = count(&r->calls);
+        SubmitThreadpoolWork(r->runner[i]);
+    }
+    SubmitThreadpoolWork(r->feeder[0]);
+}
+
+static VOID CALLBACK race_begin_inside(PTP_CALLBACK_INSTANCE instance, PVOID context) {
+    (void)instance;
+    race_begin(context);
+}
+
+/* From the README of each policy: how many feeder calls may overtake the runner with `ahead` others
+ * before it in its queue. */
+static LONG overtaking_bound(const char* policy, LONG ahead) {
+    if (!strcmp(policy, "ws"))
+        return 80 * (ahead + 1);
+    if (!strcmp(policy, "partitioned"))
+        return ahead + 1;
+    return 0; /* shared-fifo */
+}
+
+static void overtaken_at_most(const char* policy, int is_inside) {
+    struct probe* p = probe_under(policy, 0, 1);
+    struct race* r = fresh(sizeof *r);
+    r->p = p;
+    r->left = r->runners = 8;
+    r->finished = manual_event();
+    for (int i = 0; i < 2; i++)
+        REQUIRE((r->feeder[i] = CreateThreadpoolWork(race_feed, r, &p->env)) != NULL);
+    for (int i = 0; i < r->runners; i++) {
+        r->state[i].all = r;
+        REQUIRE((r->runner[i] = CreateThreadpoolWork(race_run, &r->state[i], &p->env)) != NULL);
+    }
+    if (is_inside) {
+        REQUIRE(TrySubmitThreadpoolCallback(race_begin_inside, r, &p->env));
+    } else { /* everything is queued before the only thread is free */
+        REQUIRE(TrySubmitThreadpoolCallback(simple_gated, p, &p->env));
+        REQUIRE(take(p->entered, 1));
+        race_begin(r);
+        SetEvent(p->gate);
+    }
+    CHECK(signaled(r->finished));
+    for (int i = 0; i < r->runners; i++) {
+        WaitForThreadpoolWorkCallbacks(r->runner[i], FALSE);
+        CHECK_OP(r->state[i].overtaken_by, <=, overtaking_bound(policy, i));
+        CloseThreadpoolWork(r->runner[i]);
+    }
+    InterlockedExchange(&r->left, 0);
+    for (int i = 0; i < 4; i++) /* each may submit the other once more */
+        WaitForThreadpoolWorkCallbacks(r->feeder[i % 2], FALSE);
+    CloseThreadpoolWork(r->feeder[0]);
+    CloseThreadpoolWork(r->feeder[1]);
+    CloseHandle(r->finished);
+    probe_end(p);
+}
+
+static void overtaken_inside(const char* policy) {
+    overtaken_at_most(policy, 1);
+}
+
+static void overtaken_outside(const char* policy) {
+    overtaken_at_most(policy, 0);
+}
+
+TEST("R-SCHED-7", "a callback queued by a callback is overtaken no more often than documented") {
+    UNDER_EACH_POLICY(overtaken_inside);
+}
+
+TEST("R-SCHED-7", "a callback queued from outside is overtaken no more often than documented") {
+    UNDER_EACH_POLICY(overtaken_outside);
+}
+
 static void all_run(const char* policy) {
     struct probe* p = probe_under(policy, 0, 4);
     PTP_WORK works[16];

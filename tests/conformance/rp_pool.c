@@ -254,6 +254,50 @@ TEST("R-SCHED-4", "callbacks blocked in a raw system call are noticed too") {
     probe_end(p);
 }
 
+/* Blocks 500 callbacks of a pool that may have 512 threads; one more must still run, and nothing
+ * but waiting work makes the pool grow. */
+static void five_hundred(PTP_SIMPLE_CALLBACK block, PVOID context, void (*unblock)(void*)) {
+    struct probe* p = probe_new(0, 512);
+    PTP_CLEANUP_GROUP group = CreateThreadpoolCleanupGroup();
+    TP_CALLBACK_ENVIRON env = p->env;
+    SetThreadpoolCallbackCleanupGroup(&env, group, NULL);
+    for (int i = 0; i < 500; i++)
+        REQUIRE(TrySubmitThreadpoolCallback(block, context ? context : p, &env));
+    REQUIRE(TrySubmitThreadpoolCallback(simple_count, p, &p->env));
+    CHECK(take(p->done, 1));
+    CHECK_OP(query(p->pool).threads, <=, 512);
+    unblock(context ? context : p);
+    CloseThreadpoolCleanupGroupMembers(group, FALSE, NULL);
+    CloseThreadpoolCleanupGroup(group);
+    probe_end(p);
+}
+
+static VOID CALLBACK wait_for_gate(PTP_CALLBACK_INSTANCE instance, PVOID context) {
+    (void)instance;
+    CHECK(signaled(((struct probe*)context)->gate));
+}
+
+static void open_the_gate(void* probe) {
+    SetEvent(((struct probe*)probe)->gate);
+}
+
+TEST("R-SCHED-4", "500 callbacks that wait and a maximum of 512 do not starve the 501st") {
+    five_hundred(wait_for_gate, NULL, open_the_gate);
+}
+
+static void fill_pipe(void* ends) {
+    char bytes[500] = {0};
+    CHECK_EQ(write(((int*)ends)[1], bytes, sizeof bytes), sizeof bytes);
+}
+
+TEST("R-SCHED-4", "500 callbacks in raw reads and a maximum of 512 do not starve the 501st") {
+    int* ends = fresh(2 * sizeof *ends);
+    REQUIRE(pipe(ends) == 0);
+    five_hundred(raw_block, ends, fill_pipe);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 TEST("R-POOL-8", "a maximum of zero stalls the pool, and raising it resumes") {
     struct probe* p = probe_new(0, 1);
     SetThreadpoolThreadMaximum(p->pool, 0);

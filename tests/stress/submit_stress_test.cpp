@@ -132,6 +132,65 @@ TEST_CASE("R-WORK-6/R-WORK-7: racing submits and cancels: calls run + calls drop
 
 namespace {
 
+/// Callbacks that take a moment, let go of their object, or submit it again.
+struct moody_work {
+    PTP_WORK work = nullptr;
+    std::atomic<uint32_t> inside{0}; // callbacks that still count for a waiter
+    std::atomic<uint32_t> ran{0};
+    std::atomic<uint32_t> moods{0}; // a random number for each callback
+    std::atomic<bool> is_plain{false};
+
+    static VOID CALLBACK run(PTP_CALLBACK_INSTANCE instance, PVOID context, PTP_WORK work) {
+        auto& self = *static_cast<moody_work*>(context);
+        ++self.inside;
+        ++self.ran;
+        random_source random(rp::test::seed() + self.moods++);
+        const uint64_t mood = self.is_plain ? 9 : random.below(10);
+        if (mood == 0) {
+            SubmitThreadpoolWork(work);
+        } else if (mood == 1) {
+            std::this_thread::yield();
+        }
+        --self.inside;
+        if (mood == 2) {
+            DisassociateCurrentThreadFromCallback(instance);
+        }
+    }
+};
+
+} // namespace
+
+TEST_CASE("R-LIFE-8: after every wait of a random sequence of submits and cancels nothing runs") {
+    under_every_policy([](const char* policy) {
+        private_pool p(policy, 3);
+        moody_work w;
+        w.work = CreateThreadpoolWork(moody_work::run, &w, &p.env);
+        random_source random(rp::test::seed());
+        uint32_t busy_after_wait = 0;
+        for (uint32_t round = 0; round < scaled(20'000); ++round) {
+            for (uint64_t n = random.below(12); n > 0; --n) {
+                SubmitThreadpoolWork(w.work);
+            }
+            if (random.below(4) != 0) {
+                WaitForThreadpoolWorkCallbacks(w.work, random.below(2) != 0);
+                busy_after_wait += w.inside != 0;
+            }
+        }
+        WaitForThreadpoolWorkCallbacks(w.work, FALSE);
+        CHECK(busy_after_wait == 0);
+        w.is_plain = true;
+        const uint32_t before = w.ran;
+        for (int i = 0; i < 1000; ++i) {
+            SubmitThreadpoolWork(w.work);
+        }
+        WaitForThreadpoolWorkCallbacks(w.work, FALSE);
+        CHECK(w.ran == before + 1000);
+        CloseThreadpoolWork(w.work);
+    });
+}
+
+namespace {
+
 struct group_round {
     std::atomic<uint32_t> ran{0};
     std::atomic<uint32_t> cancelled{0};

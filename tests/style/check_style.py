@@ -253,6 +253,7 @@ def check_function_lengths(files):
         for match in re.finditer(r"[;{}]", text):
             head = text[head_start : match.start()]
             if match[0] == "{":
+                head = re.sub(r"\balignas\([^()]*\)", "", head)
                 inside_function = any(is_function for is_function, _ in stack)
                 is_function = not inside_function and "(" in head and not control.search(head)
                 is_function = is_function and not (scope.search(head) and ")" not in head)

@@ -16,15 +16,16 @@ struct ws {
     static constexpr int32_t batch = 32;
 
     template <class Context>
-    placement place(Context& /*c*/, const task_info& task, core_id from) const {
+    placement place(Context& c, const task_info& task, core_id from) const {
         if (task.priority != priority_normal) {
             return {queue::shared(task.priority), false};
         }
         if (from == no_core) {
             return {queue::arrivals(), false};
         }
-        // LIFO is for locality of fresh work only: an object that has had its turn waits in line.
-        return {queue::core(from), task.from == origin::spawn};
+        // LIFO is for locality of fresh work only: an object that has had its turn waits in line,
+        // unless the line would be it alone (the newest end of a deque is the cheaper place).
+        return {queue::core(from), task.from == origin::spawn || c.length(queue::core(from)) == 0};
     }
 
     template <class Context>

@@ -17,6 +17,7 @@ namespace {
 struct fake_context {
     int32_t core_count = 4;
     size_t lengths[3] = {0, 0, 0}; // shared queues
+    size_t core_length = 0;
     uint32_t state = 1;
 
     [[nodiscard]] int32_t cores() const { return core_count; }
@@ -24,7 +25,7 @@ struct fake_context {
     uint32_t random() { return state = state * 1664525U + 1013904223U; }
 
     [[nodiscard]] size_t length(queue q) const {
-        return q.of == queue::kind::shared ? lengths[q.index] : 0;
+        return q.of == queue::kind::shared ? lengths[q.index] : core_length;
     }
 
     [[nodiscard]] bool has_holder(core_id) const { return true; }
@@ -116,9 +117,12 @@ TEST_CASE("R-ENV-6: a waiting high-priority item is the next thing every policy 
 
 TEST_CASE("ws: fresh work of a callback goes to the newest end, a requeued object waits in line") {
     fake_context c;
+    c.core_length = 1;
     policies::ws policy;
     CHECK(policy.place(c, {nullptr, priority_normal, origin::spawn}, 2).is_newest);
     CHECK_FALSE(policy.place(c, {nullptr, priority_normal, origin::requeue}, 2).is_newest);
+    c.core_length = 0; // it would be the line's only item, and the deque's
+    CHECK(policy.place(c, {nullptr, priority_normal, origin::requeue}, 2).is_newest);
     CHECK(policy.place(c, {nullptr, priority_normal, origin::external}, no_core).to.of ==
           queue::kind::arrivals);
     CHECK(policy.place(c, {nullptr, priority_low, origin::spawn}, 2).to.of == queue::kind::shared);
