@@ -24,6 +24,9 @@ constexpr double half_ratio_max = 1.3;
 // all.
 constexpr double unexplained_max = 0.7;
 
+// The share of a latency percentile that the generator's own delay may make up.
+constexpr double stall_share_max = 0.1;
+
 gate at_most(std::string name, double value, double limit, const std::string& reason) {
     gate result;
     result.name = std::move(name);
@@ -57,12 +60,13 @@ double separation(const std::vector<double>& slices) {
 }
 
 void open_loop_gates(const observation& seen, const gate_limits& limits, std::vector<gate>& out) {
-    out.push_back(at_most("lateness_p999",
-                          seen.lateness_p999_ns,
-                          limits.lateness_p999_ns,
-                          fmt::format("generator late: p99.9 {} > {}",
-                                      show_duration(seen.lateness_p999_ns),
-                                      show_duration(limits.lateness_p999_ns))));
+    const double allowed = std::max(limits.stalls_ns, stall_share_max * seen.latency_p99_ns);
+    out.push_back(at_most("stalls",
+                          seen.stalls_p99_ns,
+                          allowed,
+                          fmt::format("the generator stalled: p99 {} > {}",
+                                      show_duration(seen.stalls_p99_ns),
+                                      show_duration(allowed))));
     const double planned = static_cast<double>(seen.planned);
     const double sent_share = seen.planned == 0 ? 0 : static_cast<double>(seen.submitted) / planned;
     const double pace = seen.measured_seconds > 0 ? seen.window_seconds / seen.measured_seconds : 0;
@@ -114,6 +118,10 @@ const char* name_of(verdict value) noexcept {
     return "";
 }
 
+bool is_trusted(double stall_ns, double latency_ns, const gate_limits& limits) noexcept {
+    return stall_ns <= std::max(limits.stalls_ns, stall_share_max * latency_ns);
+}
+
 std::vector<gate> evaluate_gates(const observation& seen, const gate_limits& limits) {
     std::vector<gate> gates;
     if (!seen.error.empty()) {
@@ -162,7 +170,7 @@ verdict verdict_of(const observation& seen, const std::vector<gate>& gates) {
                              "throttled",
                              "other_cpu",
                              "interference",
-                             "lateness_p999",
+                             "stalls",
                              "achieved",
                              "window",
                              "explained"}) {

@@ -45,11 +45,16 @@ struct observation {
     std::uint64_t planned = 0;
     std::uint64_t submitted = 0;
     std::uint64_t completed = 0;
-    double lateness_p999_ns = 0;
+    double stalls_p99_ns = 0; // how late the generator was through no fault of the pool
+    double latency_p99_ns = 0;
     double drain_seconds = 0;             // from the last planned arrival to the last completion
     double service_ratio = 1;             // time on the CPU's wall clock over calibrated time
     std::vector<double> slice_medians_ns; // latency medians of ten equal slices of the window
 };
+
+// The generator's own delay is part of the latency it measures. A percentile of the latency is
+// reported when the same percentile of that delay is within the limit, or at most a tenth of it.
+bool is_trusted(double stall_ns, double latency_ns, const gate_limits& limits) noexcept;
 
 std::vector<gate> evaluate_gates(const observation& seen, const gate_limits& limits);
 verdict verdict_of(const observation& seen, const std::vector<gate>& gates);

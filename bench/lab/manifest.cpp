@@ -72,13 +72,8 @@ const words root_keys{"schema",
                       "submit",
                       "read",
                       "echo"};
-const words gate_keys{"lateness_p999",
-                      "achieved",
-                      "interference",
-                      "other_cpu",
-                      "throttled",
-                      "stationary",
-                      "lost_events"};
+const words gate_keys{
+    "stalls", "achieved", "interference", "other_cpu", "throttled", "stationary", "lost_events"};
 const words submit_keys{"service", "load", "policy", "workers", "warmup", "duration", "aa"};
 const words read_keys{
     "engine", "direct", "depth", "file_size", "workers", "warmup", "duration", "aa"};
@@ -366,9 +361,9 @@ private:
 
     static void read_gates(const layered_table& table, gate_limits& out) {
         table.check_keys(gate_keys);
-        table.scalar("lateness_p999",
-                     out.lateness_p999_ns,
-                     "a duration from \"1us\" to \"1s\", e.g. \"50us\"",
+        table.scalar("stalls",
+                     out.stalls_ns,
+                     "a duration from \"1us\" to \"1s\", e.g. \"20us\"",
                      duration_between(1e3, 1e9));
         table.scalar(
             "achieved", out.achieved, "a fraction from 0.001 to 0.5", number_between(0.001, 0.5));

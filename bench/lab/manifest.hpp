@@ -16,7 +16,7 @@
 namespace rp::lab {
 
 struct gate_limits {
-    double lateness_p999_ns = 50'000;
+    double stalls_ns = 20'000;
     double achieved = 0.02;
     double interference = 0.10;
     double other_cpu = 0.10;

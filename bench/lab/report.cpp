@@ -38,7 +38,7 @@ json curve_of(const run_results& results, std::size_t cell) {
             if (one.cell != cell || one.outcome != verdict::valid) {
                 continue;
             }
-            const auto value = one.latency.percentile(q);
+            const auto value = one.percentile(q, results.wanted.gates);
             all = all && value.has_value();
             values.push_back(value.value_or(0));
         }
@@ -194,7 +194,9 @@ std::string report_html(const run_results& results, const json& environment) {
     data["how"] = {
         "Each figure is the median of the repetitions' own percentiles; ranges show the lowest and "
         "the highest repetition. Percentiles are never averaged.",
-        "A percentile is shown only where at least ten samples lie above it.",
+        "A percentile is shown only where at least ten samples lie above it and the load "
+        "generator's "
+        "own delays stay below a tenth of it.",
         "A cell whose gates failed says so instead of showing figures. Unstable: more was offered "
         "than carried.",
         "p99/ideal: over the same arrivals and the same work replayed on a central queue that "

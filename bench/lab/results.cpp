@@ -31,6 +31,14 @@ std::optional<double> distribution::percentile(double q) const noexcept {
     return static_cast<double>(value_at(q));
 }
 
+std::optional<double> repetition::percentile(double q, const gate_limits& limits) const {
+    const std::optional<double> value = latency.percentile(q);
+    if (value && !is_trusted(static_cast<double>(stalls.value_at(q)), *value, limits)) {
+        return std::nullopt;
+    }
+    return value;
+}
+
 std::optional<figure> figure_of(std::vector<double> values) {
     if (values.empty()) {
         return std::nullopt;
@@ -108,11 +116,11 @@ void summarize_reasons(const run_results& results, cell_summary& out) {
     }
 }
 
-void summarize_figures(const repetition_list& valid, cell_summary& out) {
+void summarize_figures(const repetition_list& valid, const gate_limits& limits, cell_summary& out) {
     for (const named_quantile& quantile : reported_quantiles) {
         std::vector<double> values;
         for (const repetition* one : valid) {
-            if (const auto value = one->latency.percentile(quantile.q)) {
+            if (const auto value = one->percentile(quantile.q, limits)) {
                 values.push_back(*value);
             }
         }
@@ -176,7 +184,7 @@ std::vector<cell_summary> summarize(const run_results& results) {
             summarize_reasons(results, out);
         } else {
             out.outcome = verdict::valid;
-            summarize_figures(valid, out);
+            summarize_figures(valid, results.wanted.gates, out);
             summarize_ratios(results, valid, out);
         }
         summaries.push_back(std::move(out));

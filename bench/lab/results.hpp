@@ -76,9 +76,14 @@ struct repetition {
     double cpu_ns_per_operation = 0;
     distribution latency;
     distribution lateness;                  // open loop
+    distribution stalls;                    // open loop: the generator's share of it
     distribution queueing;                  // open loop
     std::map<std::string, double> ideal_ns; // open loop: percentiles of the zero-cost replay
     std::map<std::string, double> counters;
+
+    // Of the latency. Nothing when too few samples lie above it, or when the generator's own delays
+    // reach that far.
+    [[nodiscard]] std::optional<double> percentile(double q, const gate_limits& limits) const;
 };
 
 // Median with lowest and highest over the valid repetitions.

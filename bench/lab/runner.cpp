@@ -191,7 +191,8 @@ void experiment::measure_submit(const step& which, repetition& out) {
     out.seen.planned = got.planned;
     out.seen.submitted = got.submitted;
     out.seen.completed = got.completed;
-    out.seen.lateness_p999_ns = static_cast<double>(got.lateness_ns.value_at(0.999));
+    out.seen.stalls_p99_ns = static_cast<double>(got.stalls_ns.value_at(0.99));
+    out.seen.latency_p99_ns = static_cast<double>(got.latency_ns.value_at(0.99));
     out.seen.drain_seconds = got.drain_seconds;
     out.seen.service_ratio = got.service_ratio;
     out.seen.slice_medians_ns = got.slice_medians_ns;
@@ -201,6 +202,7 @@ void experiment::measure_submit(const step& which, repetition& out) {
         got.jobs == 0 ? 0 : got.cpu_seconds * 1e9 / static_cast<double>(got.jobs);
     out.latency = distribution(got.latency_ns);
     out.lateness = distribution(got.lateness_ns);
+    out.stalls = distribution(got.stalls_ns);
     out.queueing = distribution(got.queueing_ns);
     out.counters = got.counters;
     histogram ideal;

@@ -95,6 +95,7 @@ json repetition_json(const run_results& results, const repetition& from) {
         out["slice_medians_ns"] = from.seen.slice_medians_ns;
         out["ideal_ns"] = from.ideal_ns;
         out["lateness_ns"] = distribution_json(from.lateness);
+        out["stalls_ns"] = distribution_json(from.stalls);
         out["queueing_ns"] = distribution_json(from.queueing);
     }
     return out;
@@ -204,7 +205,7 @@ void csv_rows(const run_results& results, const repetition& from, std::string& o
         return;
     }
     for (const named_quantile& quantile : reported_quantiles) {
-        if (const auto value = from.latency.percentile(quantile.q)) {
+        if (const auto value = from.percentile(quantile.q, results.wanted.gates)) {
             row(fmt::format("latency_{}", quantile.name), "ns", *value);
         }
     }

@@ -175,8 +175,9 @@ std::string result_tables(const run_results& results) {
                        "verdict"};
         out += format_block(results, all, head, block);
     }
-    out += "\nMedian of the repetitions' percentiles; \"-\" where fewer than ten samples lie "
-           "above.\n";
+    out +=
+        "\nMedian of the repetitions' percentiles; \"-\" where fewer than ten samples lie above, "
+        "or where\nthe generator's own delays reach a tenth of the figure.\n";
     out += tally_of(all);
     return out;
 }

@@ -18,12 +18,14 @@
 #include <ringpool/ringpool.h>
 
 #include <semaphore.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <atomic>
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 namespace rp::lab {
 
@@ -135,32 +137,74 @@ struct generator_report {
     double cpu_seconds = 0;
 };
 
+/// The generator's own delays, apart from those the pool causes by a slow submit. Between two looks
+/// at the clock the spinning generator does nothing, so a gap there means that it was off its CPU;
+/// a gap inside a submit counts when the kernel says that the thread was preempted.
+class stall_watch {
+public:
+    void spun(std::uint64_t intended, std::uint64_t at) noexcept {
+        if (at - intended > spin_gap_ns) {
+            back_ns_ = at;
+        }
+    }
+
+    void submitted(std::uint64_t began, std::uint64_t ended) noexcept {
+        if (ended - began > submit_gap_ns && was_preempted()) {
+            back_ns_ = ended;
+        }
+    }
+
+    /// How long past `intended` the generator was away for the last time.
+    [[nodiscard]] std::uint64_t stall(std::uint64_t intended) const noexcept {
+        return back_ns_ > intended ? back_ns_ - intended : 0;
+    }
+
+private:
+    static constexpr std::uint64_t spin_gap_ns = 2'000;
+    static constexpr std::uint64_t submit_gap_ns = 50'000;
+
+    bool was_preempted() noexcept {
+        rusage usage{};
+        getrusage(RUSAGE_THREAD, &usage);
+        return usage.ru_nivcsw != std::exchange(preemptions_, usage.ru_nivcsw);
+    }
+
+    std::uint64_t back_ns_ = 0;
+    long preemptions_ = 0;
+};
+
 generator_report generate(open_loop& loop,
                           const schedule& plan,
                           std::uint64_t start_ns,
                           PTP_CALLBACK_ENVIRON environment,
                           bool shares_cpu,
-                          histogram& lateness) {
+                          submit_result& out) {
     generator_report report;
+    stall_watch watch;
     const double cpu_before = thread_cpu_seconds();
     for (std::size_t i = 0; i < loop.jobs.size(); ++i) {
         const std::uint64_t intended = start_ns + plan.arrival_ns[i];
         std::uint64_t at = now_ns();
-        while (at < intended) {
-            if (shares_cpu) {
-                std::this_thread::yield();
-            } else {
-                relax();
-            }
-            at = now_ns();
+        if (at < intended) {
+            do {
+                if (shares_cpu) {
+                    std::this_thread::yield();
+                } else {
+                    relax();
+                }
+                at = now_ns();
+            } while (at < intended);
+            watch.spun(intended, at);
         }
         const bool accepted =
             TrySubmitThreadpoolCallback(&run_job, &loop.jobs[i], environment) != FALSE;
         report.submitted += accepted ? 1 : 0;
         if (i >= plan.measured_from) {
             report.submitted_measured += accepted ? 1 : 0;
-            lateness.record(at - intended);
+            out.lateness_ns.record(at - intended);
+            out.stalls_ns.record(watch.stall(intended));
         }
+        watch.submitted(at, now_ns());
     }
     report.last_submit_ns = now_ns();
     report.cpu_seconds = thread_cpu_seconds() - cpu_before;
@@ -260,8 +304,7 @@ submit_result run_submit_cell(const submit_spec& spec) {
     std::thread generator([&] {
         const confined on(spec.cpus->generator);
         start_ns = now_ns() + lead_ns;
-        report = generate(
-            *loop, plan, start_ns, pool.environment(), spec.cpus->shared(), out.lateness_ns);
+        report = generate(*loop, plan, start_ns, pool.environment(), spec.cpus->shared(), out);
         return_tokens(*loop, 1 + loop->jobs.size() - report.submitted);
     });
     generator.join();

@@ -25,6 +25,7 @@ struct submit_spec {
 struct submit_result {
     histogram latency_ns;  // completion minus intended arrival, measured part
     histogram lateness_ns; // actual minus intended submit, measured part
+    histogram stalls_ns;   // the part of it for which the generator lost its CPU
     histogram queueing_ns; // start of the callback minus intended arrival, measured part
     std::vector<double> slice_medians_ns;
     std::uint64_t planned = 0;   // measured part

@@ -19,7 +19,8 @@ observation good_open_loop() {
     seen.planned = 10'000;
     seen.submitted = 10'000;
     seen.completed = 10'000;
-    seen.lateness_p999_ns = 1'000;
+    seen.stalls_p99_ns = 1'000;
+    seen.latency_p99_ns = 100'000;
     seen.drain_seconds = 0.001;
     seen.slice_medians_ns = {10, 11, 10, 12, 10, 11, 10, 12, 11, 10};
     return seen;
@@ -44,10 +45,17 @@ TEST_CASE("gates: an undisturbed repetition is valid and has no reasons") {
 
 TEST_CASE("gates: each disturbance fails its gate, and its gate only") {
     const failing cases[] = {
-        {"lateness_p999",
+        {"stalls",
          verdict::invalid,
-         [](observation& s) { s.lateness_p999_ns = 50'001; },
-         "generator late"},
+         [](observation& s) { s.stalls_p99_ns = 20'001; },
+         "generator stalled"},
+        {"stalls",
+         verdict::invalid,
+         [](observation& s) {
+             s.latency_p99_ns = 300'000;
+             s.stalls_p99_ns = 30'001;
+         },
+         "generator stalled"},
         {"achieved", verdict::invalid, [](observation& s) { s.measured_seconds = 1.03; }, "off by"},
         {"achieved",
          verdict::invalid,
@@ -102,13 +110,20 @@ TEST_CASE("gates: a disturbed repetition with a backlog is invalid, not unstable
     CHECK(verdict_of(seen, evaluate_gates(seen, {})) == verdict::invalid);
 }
 
+TEST_CASE("gates: a percentile is trusted up to the limit, or a tenth of itself") {
+    CHECK(is_trusted(20'000, 1'000, {}));
+    CHECK_FALSE(is_trusted(20'001, 1'000, {}));
+    CHECK(is_trusted(100'000, 1'000'000, {}));
+    CHECK_FALSE(is_trusted(100'001, 1'000'000, {}));
+}
+
 TEST_CASE("gates: the manifest's limits are the limits") {
     observation seen = good_open_loop();
-    seen.lateness_p999_ns = 50'001;
+    seen.stalls_p99_ns = 50'001;
     seen.throttled = 3;
     seen.slice_medians_ns = {10, 10, 10, 10, 10, 90, 90, 90, 90, 90};
     gate_limits loose;
-    loose.lateness_p999_ns = 60'000;
+    loose.stalls_ns = 60'000;
     loose.throttled = 3;
     loose.stationary = false;
     CHECK(verdict_of(seen, evaluate_gates(seen, loose)) == verdict::valid);

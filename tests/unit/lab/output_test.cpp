@@ -81,7 +81,7 @@ run_results small_run() {
     good.per_second = 1000.5;
     good.counters = {{"steals", 3}};
     gate passed;
-    passed.name = "lateness_p999";
+    passed.name = "stalls";
     passed.value = 12;
     passed.limit = 50'000;
     good.gates = {passed};
@@ -113,6 +113,23 @@ std::vector<std::string> csv_fields(const std::string& line) {
 }
 
 } // namespace
+
+TEST_CASE("results: a percentile is withheld when the generator's own delays reach a tenth of it") {
+    histogram latency;
+    histogram stalls;
+    for (std::uint64_t i = 1; i <= 100'000; ++i) {
+        latency.record(1'000'000);
+        stalls.record(i > 99'800 ? 200'000 : 0);
+    }
+    repetition one;
+    one.latency = distribution(latency);
+    one.stalls = distribution(stalls);
+    CHECK(one.percentile(0.99, {}).has_value());
+    CHECK_FALSE(one.percentile(0.999, {}).has_value());
+    gate_limits loose;
+    loose.stalls_ns = 300'000;
+    CHECK(one.percentile(0.999, loose).has_value());
+}
 
 TEST_CASE("output: results.json parses back, with the full histogram of each repetition") {
     const temporary_directory directory;
