@@ -181,8 +181,8 @@ void file_object::leave_turn_queue(io_operation& op) noexcept {
     op.is_waiting_for_turn = false;
 }
 
-io_operation* file_object::retire(io_operation& op) noexcept {
-    const std::lock_guard guard(lock_);
+/// Needs the lock. Returns the operation whose turn it is now, or nullptr.
+io_operation* file_object::leave_list(io_operation& op) noexcept {
     (op.file_prev == nullptr ? in_flight_ : op.file_prev->file_next) = op.file_next;
     if (op.file_next != nullptr) {
         op.file_next->file_prev = op.file_prev;
@@ -200,20 +200,46 @@ io_operation* file_object::retire(io_operation& op) noexcept {
     return next;
 }
 
-void file_object::announce_end(bool sets_signal) noexcept {
+/// Needs the lock.
+void file_object::note_end(bool sets_signal, wake_batch& batch) noexcept {
     // mo: relaxed, see add_notification_modes.
     const uint8_t modes = modes_.load(std::memory_order_relaxed);
     if (sets_signal && (modes & FILE_SKIP_SET_EVENT_ON_HANDLE) == 0) {
-        wake_batch batch;
-        const std::lock_guard guard(lock_);
         is_signaled_ = true;
         serve_waiters(batch);
     }
-    // mo: seq_cst, orders our endings_ RMW before the end_waiters_ load (StoreLoad), mirrored in
-    // wait_for_end; pairs file.endings (wait_for_end).
-    endings_.fetch_add(1, std::memory_order_seq_cst);
-    // mo: seq_cst, the load half; pairs file.end_waiters (wait_for_end).
-    if (end_waiters_.load(std::memory_order_seq_cst) != 0) {
+    // mo: relaxed, guard: lock_.
+    const uint32_t before = endings_.load(std::memory_order_relaxed);
+    // mo: release, pairs file.endings (wait_for_end); the kernel compares it when a waiter sleeps.
+    endings_.store(before + 1, std::memory_order_release);
+}
+
+io_operation* file_object::finish(io_operation& op, bool sets_signal) noexcept {
+    wake_batch batch;
+    io_operation* next = nullptr;
+    bool is_awaited = false;
+    {
+        const std::lock_guard guard(lock_);
+        next = leave_list(op);
+        publish_result(*op.overlapped, op.status, op.bytes);
+        note_end(sets_signal, batch);
+        is_awaited = end_waiters_ != 0;
+    }
+    if (is_awaited) {
+        kernel::futex_wake(endings_, INT32_MAX);
+    }
+    return next;
+}
+
+void file_object::announce_end(bool sets_signal) noexcept {
+    wake_batch batch;
+    bool is_awaited = false;
+    {
+        const std::lock_guard guard(lock_);
+        note_end(sets_signal, batch);
+        is_awaited = end_waiters_ != 0;
+    }
+    if (is_awaited) {
         kernel::futex_wake(endings_, INT32_MAX);
     }
 }
@@ -225,12 +251,15 @@ void file_object::clear_signal() noexcept {
 
 ntstatus file_object::wait_for_end(LPOVERLAPPED overlapped, int64_t deadline_ns) noexcept {
     const kernel::blocking_scope announced;
-    // mo: seq_cst, before the endings_ load (StoreLoad); pairs file.end_waiters (announce_end).
-    end_waiters_.fetch_add(1, std::memory_order_seq_cst);
+    {
+        const std::lock_guard guard(lock_); // an end after this one sees the waiter
+        ++end_waiters_;
+    }
     ntstatus result = status::success;
     for (;;) {
-        // mo: seq_cst, the load half; pairs file.endings (announce_end).
-        const uint32_t seen = endings_.load(std::memory_order_seq_cst);
+        // mo: acquire, pairs file.endings (note_end): read before the status, so that an end in
+        // between changes the word under the sleeper.
+        const uint32_t seen = endings_.load(std::memory_order_acquire);
         if (overlapped_status(*overlapped) != status::pending) {
             break;
         }
@@ -241,8 +270,8 @@ ntstatus file_object::wait_for_end(LPOVERLAPPED overlapped, int64_t deadline_ns)
             break;
         }
     }
-    // mo: relaxed, a late decrement costs one useless futex_wake.
-    end_waiters_.fetch_sub(1, std::memory_order_relaxed);
+    const std::lock_guard guard(lock_);
+    --end_waiters_;
     return result;
 }
 

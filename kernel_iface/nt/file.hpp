@@ -61,12 +61,13 @@ public:
     // --- operations in flight --------------------------------------------------------------------
     /// Makes `op` cancellable. False: the handle is being closed.
     [[nodiscard]] bool enlist(io_operation& op) noexcept;
-    /// True: arm it now. False: it was queued behind another and retire() will return it.
+    /// True: arm it now. False: it was queued behind another and finish() will return it.
     [[nodiscard]] bool take_turn(io_operation& op) noexcept;
-    /// Ends `op`'s time in the list; returns the operation whose turn it is now, or nullptr.
-    [[nodiscard]] io_operation* retire(io_operation& op) noexcept;
-    /// After OVERLAPPED was written: sets the file's own signal when `sets_signal`, and wakes
-    /// whoever waits for the end of an operation.
+    /// Takes `op` out of the list, writes its OVERLAPPED, sets the file's own signal when
+    /// `sets_signal`, and wakes whoever waits for the end of an operation. Returns the operation
+    /// whose turn it is now, or nullptr.
+    [[nodiscard]] io_operation* finish(io_operation& op, bool sets_signal) noexcept;
+    /// The signal part alone, for a synchronous transfer that has ended.
     void announce_end(bool sets_signal) noexcept;
     void clear_signal() noexcept;
     /// Asks to cancel the operations with this OVERLAPPED (nullptr: any) issued by this thread (0:
@@ -98,15 +99,17 @@ private:
     void destroy() noexcept override;
     void shut_down() noexcept;
     void leave_turn_queue(io_operation& op) noexcept;
+    io_operation* leave_list(io_operation& op) noexcept;
+    void note_end(bool sets_signal, wake_batch& batch) noexcept;
 
     std::atomic<uint32_t> users_{1};
     std::atomic<completion_target*> target_{nullptr};
     kernel::io_sink* sink_ = nullptr; // written once, before target_
     std::atomic<uint8_t> modes_{0};
-    std::atomic<uint32_t> endings_{0}; // operations that have ended; futex word
-    std::atomic<uint32_t> end_waiters_{0};
 
     // guard: lock_ (of waitable)
+    std::atomic<uint32_t> endings_{0}; // operations that have ended; read elsewhere as a futex word
+    uint32_t end_waiters_ = 0;
     bool is_signaled_ = false;
     bool is_closing_ = false;
     io_operation* in_flight_ = nullptr;

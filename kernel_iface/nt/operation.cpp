@@ -8,8 +8,8 @@
 //   issue: made -> enlisted (cancellable) -> OVERLAPPED says pending -> turn taken -> armed
 //   complete(res), on the sink's thread, any number of times: armed again for the rest, or after a
 //     poll when a non-blocking descriptor said EAGAIN, until it is decided
-//   end: retired (no longer cancellable; the next in turn is armed) -> InternalHigh, Internal ->
-//     hEvent or the file's signal -> packet -> descriptor let go
+//   end: out of the list (no longer cancellable) -> InternalHigh, Internal -> the file's signal or
+//     hEvent -> the next in turn is armed -> packet -> descriptor let go
 //
 // An asynchronous call never completes on the spot: it returns pending, and packets always come,
 // with FILE_SKIP_COMPLETION_PORT_ON_SUCCESS too (it suppresses packets of synchronous success
@@ -174,15 +174,14 @@ ntstatus decide(io_operation& op, int32_t res) noexcept {
 void end_operation(io_operation& op, ntstatus code) noexcept {
     file_object& file = *op.file;
     op.status = code;
-    if (io_operation* next = file.retire(op); next != nullptr) {
-        next->sink->arm(*next);
-    }
-    publish_result(*op.overlapped, code, op.bytes);
-    // The OVERLAPPED belongs to the program again.
+    // From here on the OVERLAPPED belongs to the program again.
+    io_operation* next = file.finish(op, op.signal == nullptr);
     if (op.signal != nullptr) {
         op.signal->set();
     }
-    file.announce_end(op.signal == nullptr);
+    if (next != nullptr) {
+        next->sink->arm(*next);
+    }
     if (op.target != nullptr && !op.is_packet_suppressed) {
         op.hold();
         op.target->packet(op);
@@ -265,10 +264,9 @@ ntstatus issue(ref<file_object> file, const transfer_call& call) noexcept {
         file->end_use();
         return code;
     }
-    file_object& keeper = *file;
-    const ref<file_object> kept = file;
+    file_object& keeper = *file; // alive until the operation, which is not armed yet, ends
     io_operation* op = make_operation(file, call);
-    if (op == nullptr) {
+    if (op == nullptr) { // and `file` still holds its reference
         keeper.end_use();
         return status::no_memory;
     }
@@ -278,8 +276,8 @@ ntstatus issue(ref<file_object> file, const transfer_call& call) noexcept {
     prepare_transfer(*op);
     op->target = keeper.target(op->sink);
     if (!keeper.enlist(*op)) {
-        op->drop();
         keeper.end_use();
+        op->drop();
         return status::file_closed;
     }
     publish_result(*call.overlapped, status::pending, 0);

@@ -212,6 +212,9 @@ ntstatus status_of_errno(int error, io_domain domain) noexcept {
 }
 
 DWORD win32_of_status(ntstatus code) noexcept {
+    if (code == status::success) [[likely]] {
+        return ERROR_SUCCESS;
+    }
     if (code >= status::invalid_parameter_1 && code <= status::invalid_parameter_12) {
         code = status::invalid_parameter;
     }

@@ -60,15 +60,14 @@ io* io::create(HANDLE file,
 }
 
 void io::start() noexcept {
-    const std::scoped_lock guard(credits_lock_);
-    (void)add_pending();
+    (void)add_pending(); // the lock is for those who take credits away
 }
 
 bool io::cancel_start() noexcept {
     uint64_t now = 0;
     {
         const std::scoped_lock guard(credits_lock_);
-        // mo: relaxed, credits change under the lock only.
+        // mo: relaxed, credits are taken away under the lock only.
         if (tally::pending(tally_.load(std::memory_order_relaxed)) == 0) {
             // A start whose credit a drop took away before the I/O call failed may be cancelled.
             const bool was_overtaken = dropped_ != 0;
@@ -87,8 +86,11 @@ uint32_t io::drop_started() noexcept {
     uint32_t dropped = 0;
     {
         const std::scoped_lock guard(credits_lock_);
-        ++epoch_;
-        // mo: relaxed, credits change under the lock only.
+        // mo: relaxed, guard: credits_lock_.
+        const uint64_t epoch = epoch_.load(std::memory_order_relaxed);
+        // mo: release, pairs io.epoch (operation_started).
+        epoch_.store(epoch + 1, std::memory_order_release);
+        // mo: relaxed, credits are taken away under the lock only.
         dropped = tally::pending(tally_.load(std::memory_order_relaxed));
         dropped_ += dropped;
         // mo: acq_rel, pairs object.tally (wait_for).
@@ -102,10 +104,11 @@ uint32_t io::drop_started() noexcept {
 
 io::claim_result io::claim_credit(uint64_t epoch) noexcept {
     const std::scoped_lock guard(credits_lock_);
-    if (epoch != epoch_) {
+    // mo: relaxed, guard: credits_lock_.
+    if (epoch != epoch_.load(std::memory_order_relaxed)) {
         return claim_result::orphan;
     }
-    // mo: relaxed, credits change under the lock only.
+    // mo: relaxed, credits are taken away under the lock only.
     if (tally::pending(tally_.load(std::memory_order_relaxed)) == 0) {
         return claim_result::unannounced;
     }
@@ -115,8 +118,9 @@ io::claim_result io::claim_credit(uint64_t epoch) noexcept {
 }
 
 void io::operation_started(nt::io_operation& op) noexcept {
-    const std::scoped_lock guard(credits_lock_);
-    op.target_epoch = epoch_;
+    // mo: acquire, pairs io.epoch (drop_started): an operation that is issued after Wait(TRUE) has
+    // returned is none of its orphans.
+    op.target_epoch = epoch_.load(std::memory_order_acquire);
 }
 
 void io::packet(nt::io_operation& op) noexcept {

@@ -57,7 +57,7 @@ private:
     PTP_WIN32_IO_CALLBACK callback_;
     sched::engine& engine_; // one reference: the file's operations are armed on it
     kernel::spin_lock credits_lock_;
-    uint64_t epoch_ = 0;                    // guard: credits_lock_
+    std::atomic<uint64_t> epoch_{0};        // written under credits_lock_
     uint32_t dropped_ = 0;                  // guard: credits_lock_; starts that a drop overtook
     std::atomic<uint32_t> memory_holds_{2}; // the logical life, the file object, queued packets
 };
