@@ -84,6 +84,15 @@ public:
         return pop_contended(b);
     }
 
+    /// Is this the one item? Thieves may be taking it at this moment.
+    [[nodiscard]] bool holds_only(const item& it) noexcept {
+        // mo: relaxed, only the holder writes bottom.
+        const int64_t b = bottom_.load(std::memory_order_relaxed);
+        // mo: relaxed (both), a hint.
+        return b - top_.load(std::memory_order_relaxed) == 1 &&
+               slot(b - 1).load(std::memory_order_relaxed) == &it;
+    }
+
     /// The oldest item, or nullptr: how the holder keeps old work from being overtaken for ever.
     [[nodiscard]] item* pop_oldest() noexcept {
         item* it = nullptr;

@@ -63,6 +63,10 @@ public:
     virtual void place(item& it, origin from) noexcept = 0;
     [[nodiscard]] virtual const char* policy_name() const noexcept = 0;
 
+    /// For an item whose callback has just returned on `w` and that is queued again: would `w` take
+    /// it next? Then its next call may be run without a way through the queue. Counts as a turn.
+    [[nodiscard]] virtual bool may_go_on(worker& w, const item& it) noexcept = 0;
+
     /// Items that are queued but owe no call any more are no reason to make a thread, so they are
     /// counted. Each call is about one item: it has lost its last call; it has one again (this may
     /// need a wake, which the item's own placing did not get); it has left its queue without a

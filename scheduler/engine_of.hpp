@@ -25,6 +25,22 @@ public:
         }
     }
 
+    bool may_go_on(worker& w, const item& it) noexcept override {
+        core* own = w.seat();
+        // mo: relaxed, as in work().
+        if (own == nullptr || surplus_.load(std::memory_order_relaxed) != 0 ||
+            own->turn % orphan_period == 0 || !own->fresh.holds_only(it) || own->line.size() != 0) {
+            return false;
+        }
+        context c{*this, own->random_state};
+        const step s{0, 0, own->turn};
+        if (policy_.next(c, own->id, s).what != action::kind::take_newest) {
+            return false;
+        }
+        ++own->turn;
+        return true;
+    }
+
 private:
     static constexpr unsigned arrival_batch = 32;
     static constexpr unsigned steal_batch = 128;

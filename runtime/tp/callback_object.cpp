@@ -86,6 +86,21 @@ bool callback_object::claim_from_batch(sched::engine& served_by) noexcept {
     return false;
 }
 
+bool callback_object::claim_next() noexcept {
+    // mo: relaxed, the CAS below orders it.
+    uint64_t before = batch_.load(std::memory_order_relaxed);
+    while (tally::batch::left(before) != 0) {
+        // mo: acq_rel, pairs object.batch (take_batch): as in claim_from_batch.
+        if (batch_.compare_exchange_weak(before,
+                                         before - tally::batch::left_one,
+                                         std::memory_order_acq_rel,
+                                         std::memory_order_relaxed)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /// Moves what is pending to the batch and takes on the first of it. False when less than two calls
 /// are pending any more.
 bool callback_object::take_batch() noexcept {

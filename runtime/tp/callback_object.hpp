@@ -83,6 +83,9 @@ public:
     /// The worker that took the object out of a queue: takes on one call, if any is left, and
     /// queues the object again if more are pending.
     [[nodiscard]] claimed claim() noexcept;
+    /// A call of the batch has returned and the next one is taken on in its place. False when none
+    /// is left. The caller need not have the object in its hands: its running call keeps it alive.
+    [[nodiscard]] bool claim_next() noexcept;
     /// A call has returned (from a disassociated one if `was_disassociated`).
     void done(claimed how, bool was_disassociated) noexcept;
     /// R-CB-11: the running call no longer counts for waiters of the object.

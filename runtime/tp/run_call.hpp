@@ -5,15 +5,17 @@
 
 namespace rp::tp {
 
+/// Runs one claimed call. Returns whether it has disassociated itself.
 template <class Call>
-inline void run_call(sched::worker& w, callback_object& object, claimed how, Call&& call) noexcept {
-    bool was_disassociated = false;
+inline bool
+run_once(sched::worker& w, callback_object& object, claimed how, const Call& call) noexcept {
     if (object.runs_long) {
         (void)w.detach_core(); // R-ENV-8, R-SCHED-6
     }
     if (object.is_persistent) {
         w.is_persistent = true; // R-ENV-9
     }
+    bool was_disassociated = false;
     w.begin_callback();
     {
         instance running(w, object, how);
@@ -22,7 +24,23 @@ inline void run_call(sched::worker& w, callback_object& object, claimed how, Cal
         was_disassociated = running.is_disassociated();
     }
     w.end_callback();
-    object.done(how, was_disassociated);
+    return was_disassociated;
+}
+
+/// Runs a claimed call and accounts for it; goes on with the next call of a batch for as long as
+/// the worker would come back to this object anyway.
+template <class Call>
+inline void
+run_call(sched::worker& w, callback_object& object, claimed how, const Call& call) noexcept {
+    for (;;) {
+        const bool was_disassociated = run_once(w, object, how, call);
+        if (how == claimed::batched && !was_disassociated && w.owner().may_go_on(w, object) &&
+            object.claim_next()) {
+            continue;
+        }
+        object.done(how, was_disassociated);
+        return;
+    }
 }
 
 } // namespace rp::tp

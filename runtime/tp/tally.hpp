@@ -21,8 +21,10 @@
 //   bits   name           counted up by                        counted down by
 //   0-31   left           taking a batch                       claim; cancel
 //   32-63  running        claim                                done; disassociate
-// The batch as a whole is one `running` of the tally for as long as its word is not zero. Batches
-// are taken and cancelled under the object's lock.
+// A worker that would come back to the object at once takes on the next call in place of the one
+// that has returned, without a way through the queue. The batch as a whole is one `running` of the
+// tally for as long as its word is not zero. Batches are taken and cancelled under the object's
+// lock.
 //
 // The object is in a queue, or in the hands of the worker that took it out of one, exactly while
 // pending > 0 or `batched` or `tombstone` is set. A cancel cannot take it out of its queue, so it
