@@ -4,6 +4,7 @@
 //
 // The class is split by aspect: engine.cpp (life, limits, statistics), engine_roster.cpp (threads:
 // waking, making, retiring), engine_park.cpp (sleeping), engine_io.cpp (requests and completions),
+// engine_timers.cpp (deadlines),
 // engine_of.hpp (the loop and the queues, a template over the policy), monitor.cpp (what nobody
 // else would notice).
 //
@@ -15,6 +16,7 @@
 #include "scheduler/core.hpp"
 #include "scheduler/crowd.hpp"
 #include "scheduler/policy.hpp"
+#include "scheduler/timers.hpp"
 #include "scheduler/worker.hpp"
 
 #include <array>
@@ -81,6 +83,11 @@ public:
     /// callback, and whose policy lets the reaper run the callback itself.
     [[nodiscard]] bool may_run_inline() const noexcept;
 
+    /// The deadlines. After arm() has said so, and without the lock: deadline_came_nearer().
+    [[nodiscard]] timers& deadlines() noexcept { return timers_; }
+
+    void deadline_came_nearer() noexcept;
+
     void arm(kernel::io_request& request) noexcept override;
     void cancel(kernel::io_request& request) noexcept override;
 
@@ -135,8 +142,12 @@ protected:
     void stop_searching(worker& w, bool is_more_waiting) noexcept;
 
     // --- engine_io.cpp -------------------------------------------------------------------------
-    /// One turn of I/O for a worker holding a core: arms, submits, reaps. Returns what it reaped.
+    /// One turn of deadlines and I/O for a worker holding a core: tends, arms, submits, reaps.
+    /// Returns how much it found.
     unsigned poll(worker& w, unsigned budget, bool is_looking_elsewhere) noexcept;
+
+    // --- engine_timers.cpp ---------------------------------------------------------------------
+    unsigned tend_if_due() noexcept;
 
     struct lane_entry {
         explicit lane_entry(block_pool& pool) noexcept : items(pool) {}
@@ -207,6 +218,13 @@ private:
     [[nodiscard]] bool
     post_cancel(worker& w, uintptr_t ring_address, kernel::io_request& request) noexcept;
 
+    // --- engine_timers.cpp ---------------------------------------------------------------------
+    void become_tender(worker& w) noexcept;
+    void resign_as_tender(worker& w) noexcept;
+    [[nodiscard]] int64_t tending_deadline_ns(const worker& w) const noexcept;
+    [[nodiscard]] int64_t untended_deadline_ns() const noexcept;
+    unsigned tend(int64_t now) noexcept;
+
     // --- monitor.cpp ---------------------------------------------------------------------------
     [[nodiscard]] bool is_active() const noexcept;
     void arm_stranded() noexcept;
@@ -256,6 +274,9 @@ private:
     mutable kernel::spin_lock lanes_lock_;
     std::array<std::atomic<lane_entry*>, lanes_max> lanes_{};
     std::atomic<uint32_t> lane_count_{0};
+
+    timers timers_;
+    std::atomic<worker*> tender_{nullptr};
 
     std::atomic<int32_t> dead_{0}; // items in queues that owe no call
     std::atomic<uint64_t> wakes_{0};

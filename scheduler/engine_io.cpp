@@ -150,12 +150,12 @@ void engine::arm_waiting(worker& w, bool is_looking_elsewhere) noexcept {
 
 unsigned engine::poll(worker& w, unsigned budget, bool is_looking_elsewhere) noexcept {
     arm_waiting(w, is_looking_elsewhere);
-    unsigned reaped = 0;
+    unsigned reaped = tend_if_due();
     if (w.ring_ != nullptr) {
         if (w.ring_->needs_enter()) {
             w.ring_->submit_and_get_events();
         }
-        reaped = reap(w, *w.ring_, budget);
+        reaped += reap(w, *w.ring_, budget);
     }
     // mo: relaxed, a hint.
     if (reaped == 0 && is_looking_elsewhere &&

@@ -24,6 +24,7 @@
 #include "kernel_iface/linux/futex.hpp"
 #include "scheduler/engine.hpp"
 
+#include <algorithm>
 #include <climits>
 #include <mutex>
 
@@ -34,6 +35,7 @@ bool engine::park(worker& w) noexcept {
         const std::scoped_lock guard(roster_lock_);
         push_idle(w);
     }
+    become_tender(w);
     const bool was_searching = w.is_searching_;
     w.is_searching_ = false;
     if (was_searching) {
@@ -55,6 +57,9 @@ bool engine::park(worker& w) noexcept {
         if (seat_assigned(w)) {
             return true;
         }
+        if (tending_deadline_ns(w) != timers::never) {
+            (void)tend_if_due();
+        }
         core* c = find_idle_core_with_work(w.last_core_);
         if (c != nullptr && take_back(w, *c)) {
             return true;
@@ -75,7 +80,7 @@ bool engine::park(worker& w) noexcept {
             // mo: relaxed, a setting.
             deadline_ns = kernel::now_ns() + idle_timeout_ns_.load(std::memory_order_relaxed);
         }
-        sleep(w, deadline_ns);
+        sleep(w, std::min(deadline_ns, tending_deadline_ns(w)));
     }
 }
 

@@ -313,7 +313,12 @@ void engine::serve(worker& w) noexcept {
             is_seated = true;
             continue;
         }
-        if (!park(w)) {
+        const bool is_wanted = park(w);
+        resign_as_tender(w);
+        if (!is_wanted) {
+            if (timers_.next_look_ns() != timers::never) {
+                deadline_came_nearer(); // as seen by those who are left
+            }
             return;
         }
         is_seated = true;

@@ -18,6 +18,7 @@ enum class origin : uint8_t {
     spawn,    ///< a callback of this pool
     requeue,  ///< the object has more calls pending than the one just claimed
     io,       ///< an I/O completion
+    timer,    ///< a deadline that has passed
 };
 
 /// Embedded at the start of every callback object.

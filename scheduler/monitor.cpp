@@ -9,7 +9,7 @@
 //                                               if the maximum allows it
 //   its core has an item and a core is idle:  wakes a worker to take it
 // and besides: items nobody was woken for (see crowd.hpp), threads that could not be made, requests
-// that no worker is free to arm.
+// that no worker is free to arm, deadlines that no worker is free to look at.
 //
 // Why a millisecond: the promise is that a callback blocked out of the pool's sight delays others
 // by a few milliseconds at most, which takes two ticks; a tick costs about 10 us here, 1 % of a
@@ -101,20 +101,26 @@ void monitor::run(void* /*unused*/) noexcept {
         // mo: seq_cst, pairs monitor.asleep (rouse).
         s.is_asleep.store(1, std::memory_order_seq_cst);
         fence::heavy();
-        if (!is_anyone_active()) {
-            (void)kernel::futex_wait(s.is_asleep, 1, kernel::no_deadline);
+        if (const int64_t until = may_sleep_until_ns(); until != 0) {
+            (void)kernel::futex_wait(s.is_asleep, 1, until);
         }
         // mo: relaxed, the next round looks at everything.
         s.is_asleep.store(0, std::memory_order_relaxed);
     }
 }
 
-bool monitor::is_anyone_active() noexcept {
+/// 0: somebody is active. Otherwise the earliest deadline that no worker would look at.
+int64_t monitor::may_sleep_until_ns() noexcept {
     state& s = shared();
     const std::scoped_lock guard(s.lock);
-    return !s.graves.empty() || std::any_of(s.engines.begin(),
-                                            s.engines.end(),
-                                            [](const engine* e) { return e->is_active(); });
+    int64_t until = s.graves.empty() ? kernel::no_deadline : 0;
+    for (const engine* e : s.engines) {
+        until = e->is_active() ? 0 : std::min(until, e->untended_deadline_ns());
+        if (until == 0) {
+            break;
+        }
+    }
+    return until;
 }
 
 void monitor::watch(engine& e) noexcept {
@@ -192,6 +198,7 @@ bool engine::has_anything_queued() const noexcept {
 
 void engine::tick(bool& is_anyone_active, bool& wants_quick_look) noexcept {
     is_anyone_active = is_anyone_active || is_active();
+    (void)tend_if_due();
     const bool is_work_waiting = has_anything_queued() || has_waiting_arms();
     for_each_worker([&](worker& w) { tick_worker(w, is_work_waiting, wants_quick_look); });
     arm_stranded();

@@ -2,6 +2,7 @@
 #pragma once
 // One thread for the whole process that notices what nobody else would (see monitor.cpp).
 #include <csignal>
+#include <cstdint>
 
 namespace rp::sched {
 
@@ -25,7 +26,7 @@ public:
 
 private:
     static void run(void* unused) noexcept;
-    static bool is_anyone_active() noexcept;
+    static int64_t may_sleep_until_ns() noexcept;
 };
 
 } // namespace rp::sched

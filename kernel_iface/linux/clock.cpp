@@ -23,6 +23,10 @@ int64_t now_coarse_ns() noexcept {
     return read_ns(CLOCK_MONOTONIC_COARSE);
 }
 
+int64_t wall_clock_offset_ns() noexcept {
+    return read_ns(CLOCK_REALTIME) - read_ns(CLOCK_MONOTONIC);
+}
+
 int64_t utc_filetime() noexcept {
     // 369 years with 89 leap days lie between 1601-01-01 and 1970-01-01.
     constexpr int64_t epoch_gap_s = (369LL * 365 + 89) * 86'400;

@@ -84,12 +84,20 @@ public:
 
     static constexpr uint32_t waiting = UINT32_MAX;
     static constexpr uint32_t timed_out = UINT32_MAX - 1;
+    static constexpr uint32_t given_up = UINT32_MAX - 2;
 
 protected:
     waiter(thread_record* thread, bool wants_all) noexcept
         : thread_(thread), wants_all_(wants_all) {}
 
     ~waiter() = default;
+
+    /// Another wait begins. No block is linked, and no signaller is inside the lock of an object
+    /// that one was linked to.
+    void begin_again() noexcept {
+        // mo: relaxed, published by the lock under which the next block is linked.
+        outcome_.store(waiting, std::memory_order_relaxed);
+    }
 
     /// The object that satisfied the wait was an abandoned mutex. Guard: that object's lock, which
     /// the waiter takes to unlink its block.

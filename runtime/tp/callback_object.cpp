@@ -16,7 +16,7 @@ callback_object::callback_object(object_magic magic,
                                  uint64_t tally) noexcept
     : magic_(magic), is_persistent(env.is_persistent), pool_(env.pool),
       finalization_callback(env.finalization_callback), tally_(tally),
-      cancel_callback(env.cancel_callback) {
+      cancel_callback(env.cancel_callback), takes_batches_(magic == object_magic::work) {
     priority = static_cast<uint8_t>(env.priority);
     runs_long = env.runs_long;
     pool_->retain();
@@ -41,7 +41,7 @@ claimed callback_object::claim() noexcept {
     uint64_t before = tally_.load(std::memory_order_acquire);
     for (;;) {
         const uint32_t pending = tally::pending(before);
-        if (pending > 1) {
+        if (pending > 1 && takes_batches_) {
             if (take_batch()) {
                 served_by.place(*this, sched::origin::requeue);
                 return claimed::batched;
@@ -63,6 +63,9 @@ claimed callback_object::claim() noexcept {
         // mo: acq_rel, pairs object.tally (add_pending): the submitter's writes.
         if (tally_.compare_exchange_weak(
                 before, after, std::memory_order_acq_rel, std::memory_order_acquire)) {
+            if (pending > 1) {
+                served_by.place(*this, sched::origin::requeue);
+            }
             return claimed::single;
         }
     }
@@ -239,10 +242,46 @@ uint32_t callback_object::cancel_pending() noexcept {
         dropped += cancel_batch();
     }
     if (dropped != 0) {
-        // mo: acquire, pairs object.tally (done).
-        settle(tally_.load(std::memory_order_acquire));
+        calls_dropped(dropped);
+        look_after_waiters();
     }
     return dropped;
+}
+
+sched::item* callback_object::owe_one() noexcept {
+    const uint64_t before = add_pending();
+    if (!tally::is_queued(before)) {
+        return this;
+    }
+    if (tally::is_dead(before)) {
+        engine().item_revived();
+    }
+    return nullptr;
+}
+
+void callback_object::look_after_waiters() noexcept {
+    // mo: acquire, pairs object.tally (done).
+    settle(tally_.load(std::memory_order_acquire));
+}
+
+bool callback_object::recall_one() noexcept {
+    // mo: relaxed, the CAS below orders it.
+    uint64_t before = tally_.load(std::memory_order_relaxed);
+    while (tally::pending(before) != 0) {
+        const bool dies = tally::pending(before) == 1;
+        const uint64_t after = before - tally::pending_one;
+        // mo: acq_rel, pairs object.tally (claim): a worker claims the call or it is recalled.
+        if (tally_.compare_exchange_weak(before,
+                                         dies ? after | tally::tombstone : after,
+                                         std::memory_order_acq_rel,
+                                         std::memory_order_relaxed)) {
+            if (dies) {
+                engine().item_died();
+            }
+            return true;
+        }
+    }
+    return false;
 }
 
 /// Needs the lock. Returns how many calls were dropped.
@@ -360,13 +399,16 @@ void callback_object::wait_for(Quiet is_quiet) noexcept {
     }
 }
 
-void callback_object::wait_until_quiet() noexcept {
+void callback_object::wait_until_quiet(bool is_cancelling) noexcept {
     // mo: acquire, pairs object.tally (done): what the finished callbacks did (R-LIFE-12).
     if (tally::is_quiet(tally_.load(std::memory_order_acquire)) || pool::is_process_exiting()) {
         return;
     }
     enter_wait();
     wait_for([](uint64_t t) { return tally::is_quiet(t); });
+    if (is_cancelling) {
+        drained();
+    }
     leave_wait();
 }
 

@@ -26,6 +26,8 @@ class instance;
 enum class object_magic : uint32_t {
     freed = 0,
     work = 0x6B726F57,   // "Work"
+    timer = 0x656D6954,  // "Time"
+    wait = 0x74696157,   // "Wait"
     simple = 0x706D6953, // "Simp"
     io = 0x6F494F49,     // "IOIo"
 };
@@ -93,8 +95,12 @@ public:
 
     /// Drops what is owed and not yet running. Returns how many calls were dropped.
     uint32_t cancel_pending() noexcept;
-    /// Blocks until nothing is owed or running (R-LIFE-8).
-    void wait_until_quiet() noexcept;
+
+    /// What is armed comes to nothing (timers and waits); the object is about to be released.
+    virtual void disarm() noexcept {}
+
+    /// Blocks until nothing is owed or running (R-LIFE-8). `is_cancelling`: after cancel_pending.
+    void wait_until_quiet(bool is_cancelling) noexcept;
     /// The program gives the object up (R-LIFE-3). False when it had done so before.
     bool close() noexcept;
 
@@ -128,13 +134,28 @@ protected:
     /// Drops operations that were started and have not reported back (TP_IO only).
     virtual uint32_t drop_started() noexcept { return 0; }
 
+    /// A cancelling wait has seen the object quiet; it still keeps it alive.
+    virtual void drained() noexcept {}
+
+    /// So many calls were dropped by cancel_pending.
+    virtual void calls_dropped(uint32_t /*count*/) noexcept {}
+
+    /// One more call is owed. Returns the object if it has to be placed in a queue for it.
+    [[nodiscard]] sched::item* owe_one() noexcept;
+    /// After a recall, or whatever else may have made the object quiet.
+    void look_after_waiters() noexcept;
+
     void settle(uint64_t now) noexcept;
     void wake_waiters() noexcept;
     void finish() noexcept;
 
     friend class group;
 
+    /// Takes one call back that is pending and not yet claimed; needs `takes_batches_` false.
+    [[nodiscard]] bool recall_one() noexcept;
+
 private:
+    const bool takes_batches_;       // a recall must find every call in the tally
     HMODULE race_library_ = nullptr; // one reference, R-ENV-10
     alignas(64) std::atomic<uint64_t> batch_{0};
 

@@ -44,11 +44,12 @@ void wait_for_callbacks(callback_object& object,
     if (is_cancelling != FALSE) {
         (void)object.cancel_pending();
     }
-    object.wait_until_quiet();
+    object.wait_until_quiet(is_cancelling != FALSE);
 }
 
 void close_object(callback_object& object, const char* function) noexcept {
     group::forget(object);
+    object.disarm();
     if (!object.close()) {
         nt::fatal_misuse(nt::status::invalid_parameter,
                          function,

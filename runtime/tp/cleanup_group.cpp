@@ -82,6 +82,9 @@ callback_object* group::take_all_held() noexcept {
 
 void group::close_members(bool is_cancelling, void* cleanup_context) noexcept {
     callback_object* const held = take_all_held();
+    for (callback_object* member = held; member != nullptr; member = member->group_next) {
+        member->disarm(); // R-GRP-10
+    }
     if (is_cancelling) {
         for (callback_object* member = held; member != nullptr; member = member->group_next) {
             const bool was_dropped = member->cancel_pending() != 0;

@@ -7,7 +7,7 @@
 //
 // Steps of a close:   1. under the lock: take every member out of the list, hold it, stop its
 // submits
-//                     2. cancelling: drop what each still owes
+//                     2. disarm timers and waits; cancelling: drop what each still owes
 //                     3. for each: wait until nothing is owed, running or disassociated
 //                     4. close it unless it closed itself meanwhile; if this close was the one that
 //                        released it and cancelling was asked for, call its cancel callback

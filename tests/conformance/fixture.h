@@ -30,6 +30,11 @@ static inline int quiet(HANDLE object) {
     return WaitForSingleObject(object, QUIET_MS) == WAIT_TIMEOUT;
 }
 
+/* For what needs time to go wrong, or a time to be measured; never to order events. */
+static inline void let_pass(DWORD ms) {
+    Sleep(ms);
+}
+
 static inline HANDLE manual_event(void) {
     return CreateEventA(NULL, TRUE, FALSE, NULL);
 }

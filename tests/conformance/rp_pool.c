@@ -48,13 +48,6 @@ static int threads_rise_to(PTP_POOL pool, DWORD wanted) {
     return 1;
 }
 
-/* Nothing in the process signals this event: waiting for it only lets time pass. */
-static void let_pass(DWORD milliseconds) {
-    HANDLE never = manual_event();
-    CHECK_EQ(WaitForSingleObject(never, milliseconds), WAIT_TIMEOUT);
-    CloseHandle(never);
-}
-
 TEST("R-POOL-2", "a new pool has no threads until it is used") {
     PTP_POOL pool = CreateThreadpool(NULL);
     REQUIRE(pool != NULL);

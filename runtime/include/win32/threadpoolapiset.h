@@ -74,6 +74,32 @@ WINBASEAPI VOID WINAPI CloseThreadpoolWork(PTP_WORK pwk);
 /* ---- I/O --------------------------------------------------------------------------------------
  */
 
+WINBASEAPI PTP_TIMER WINAPI CreateThreadpoolTimer(PTP_TIMER_CALLBACK pfnti,
+                                                  PVOID pv,
+                                                  PTP_CALLBACK_ENVIRON pcbe);
+WINBASEAPI VOID WINAPI SetThreadpoolTimer(PTP_TIMER pti,
+                                          PFILETIME pftDueTime,
+                                          DWORD msPeriod,
+                                          DWORD msWindowLength);
+WINBASEAPI BOOL WINAPI SetThreadpoolTimerEx(PTP_TIMER pti,
+                                            PFILETIME pftDueTime,
+                                            DWORD msPeriod,
+                                            DWORD msWindowLength);
+WINBASEAPI BOOL WINAPI IsThreadpoolTimerSet(PTP_TIMER pti);
+WINBASEAPI VOID WINAPI WaitForThreadpoolTimerCallbacks(PTP_TIMER pti, BOOL fCancelPendingCallbacks);
+WINBASEAPI VOID WINAPI CloseThreadpoolTimer(PTP_TIMER pti);
+
+WINBASEAPI PTP_WAIT WINAPI CreateThreadpoolWait(PTP_WAIT_CALLBACK pfnwa,
+                                                PVOID pv,
+                                                PTP_CALLBACK_ENVIRON pcbe);
+WINBASEAPI VOID WINAPI SetThreadpoolWait(PTP_WAIT pwa, HANDLE h, PFILETIME pftTimeout);
+WINBASEAPI BOOL WINAPI SetThreadpoolWaitEx(PTP_WAIT pwa,
+                                           HANDLE h,
+                                           PFILETIME pftTimeout,
+                                           PVOID Reserved);
+WINBASEAPI VOID WINAPI WaitForThreadpoolWaitCallbacks(PTP_WAIT pwa, BOOL fCancelPendingCallbacks);
+WINBASEAPI VOID WINAPI CloseThreadpoolWait(PTP_WAIT pwa);
+
 WINBASEAPI PTP_IO WINAPI CreateThreadpoolIo(HANDLE fl,
                                             PTP_WIN32_IO_CALLBACK pfnio,
                                             PVOID pv,

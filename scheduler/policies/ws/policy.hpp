@@ -23,8 +23,8 @@ struct ws {
         if (from == no_core) {
             return {queue::arrivals(), false};
         }
-        // LIFO is for locality of fresh work only: an object that has had its turn waits in line,
-        // unless the line would be it alone (the newest end of a deque is the cheaper place).
+        // LIFO is for locality of fresh work only: what has had its turn, or comes late, waits in
+        // line, unless the line would be it alone (the newest end of a deque is the cheaper place).
         return {queue::core(from), task.from == origin::spawn || c.length(queue::core(from)) == 0};
     }
 

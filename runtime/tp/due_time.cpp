@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/tp/due_time.hpp"
+
+namespace rp::tp {
+
+due_time due_time::of(const FILETIME& from) noexcept {
+    constexpr int64_t unit_ns = 100;
+    // 369 years with 89 leap days lie between 1601-01-01 and 1970-01-01.
+    constexpr int64_t epoch_gap = (369LL * 365 + 89) * 86'400 * 10'000'000;
+    const auto value =
+        static_cast<int64_t>(uint64_t{from.dwHighDateTime} << 32U | uint64_t{from.dwLowDateTime});
+    due_time due;
+    if (value > 0) {
+        due.is_absolute = true;
+        const int64_t since_1970 = value - epoch_gap;
+        due.ns = since_1970 > INT64_MAX / unit_ns ? INT64_MAX : since_1970 * unit_ns;
+        if (since_1970 < 0) {
+            due.ns = 0;
+        }
+    } else if (value < 0) {
+        due.ns = value < -(INT64_MAX / unit_ns) ? INT64_MAX : -value * unit_ns;
+    }
+    return due;
+}
+
+} // namespace rp::tp
