@@ -196,6 +196,13 @@ void engine::set_maximum(uint32_t threads) noexcept {
     }
 }
 
+void engine::raise_maximum(uint32_t threads) noexcept {
+    // mo: relaxed, a setting; concurrent setters race by contract (R-POOL-18).
+    if (threads > maximum_.load(std::memory_order_relaxed)) {
+        set_maximum(threads);
+    }
+}
+
 bool engine::set_minimum(uint32_t threads) noexcept {
     threads = std::min(threads, threads_max);
     // mo: relaxed, a setting; concurrent setters race by contract (R-POOL-18).

@@ -92,6 +92,8 @@ public:
     void cancel(kernel::io_request& request) noexcept override;
 
     void set_maximum(uint32_t threads) noexcept;
+    /// set_maximum, unless the maximum is as high already.
+    void raise_maximum(uint32_t threads) noexcept;
     /// Makes missing threads at once. False (and the minimum as it was) when one cannot be made.
     [[nodiscard]] bool set_minimum(uint32_t threads) noexcept;
     void set_stack_bytes(size_t bytes) noexcept;

@@ -220,6 +220,10 @@ void handle_table::give_free_index(uint32_t index, entry& place) noexcept {
 }
 
 ntstatus close_handle(HANDLE handle) noexcept {
+    const ref<object> found = handles().look_up(handle);
+    if (!found || found->has_own_close()) {
+        return status::invalid_handle;
+    }
     return handles().close(handle);
 }
 

@@ -19,7 +19,16 @@ struct object_name;
 
 /// A new kind: add it here, derive its class from `object` (or from `waitable`) with a static
 /// `kind_id`, and let destroy() call destroy_object(this).
-enum class object_kind : uint8_t { event, semaphore, mutex, file };
+enum class object_kind : uint8_t {
+    event,
+    semaphore,
+    mutex,
+    file,
+    // Not for CloseHandle; see has_own_close.
+    registered_wait,
+    timer_queue,
+    queue_timer,
+};
 
 struct alignas(16) object_header {
     uint32_t refs; // only through std::atomic_ref; 0 while the piece is free or under construction
@@ -64,6 +73,9 @@ public:
 
     /// The object as something to wait on, or nullptr.
     virtual waitable* as_waitable() noexcept { return nullptr; }
+
+    /// Its handle is ended by a function of its own, and is invalid to CloseHandle.
+    [[nodiscard]] virtual bool has_own_close() const noexcept { return false; }
 
     /// The last handle was closed. The caller still has a reference; others may live on.
     virtual void last_handle_closed() noexcept {}

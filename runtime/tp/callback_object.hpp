@@ -111,6 +111,12 @@ public:
     void wait_until_quiet_for_group() noexcept;
     void release_after_group_close() noexcept;
 
+    /// Is a call owed or running?
+    [[nodiscard]] bool is_busy() const noexcept {
+        // mo: acquire, pairs object.tally (done): what the finished callbacks did.
+        return !tally::is_quiet(tally_.load(std::memory_order_acquire));
+    }
+
     [[nodiscard]] tp::pool& pool() const noexcept { return *pool_; }
 
     [[nodiscard]] sched::engine& engine() const noexcept { return pool_->engine(); }

@@ -31,8 +31,11 @@ struct io::queued_packet : sched::item {
     }
 };
 
-io::io(PTP_WIN32_IO_CALLBACK callback, PVOID pv, const environment& env) noexcept
-    : callback_object(object_magic::io, env, 0), callback_(callback),
+io::io(PTP_WIN32_IO_CALLBACK callback,
+       LPOVERLAPPED_COMPLETION_ROUTINE routine,
+       PVOID pv,
+       const environment& env) noexcept
+    : callback_object(object_magic::io, env, 0), callback_(callback), routine_(routine),
       engine_(env.pool->bind_engine()) {
     engine_.retain();
     context = pv;
@@ -48,7 +51,7 @@ io* io::create(HANDLE file,
         error = ERROR_NOT_ENOUGH_MEMORY;
         return nullptr;
     }
-    io* made = new (memory) io(callback, context, env);
+    io* made = new (memory) io(callback, nullptr, context, env);
     error = nt::bind_completion_target(file, *made, made->engine_);
     if (error != 0) {
         made->file_closed();
@@ -57,6 +60,21 @@ io* io::create(HANDLE file,
     }
     made->join_group(env);
     return made;
+}
+
+DWORD io::bind(HANDLE file,
+               LPOVERLAPPED_COMPLETION_ROUTINE routine,
+               const environment& env) noexcept {
+    void* memory = io_slab.take();
+    if (memory == nullptr) {
+        return ERROR_NOT_ENOUGH_MEMORY;
+    }
+    io* made = new (memory) io(nullptr, routine, nullptr, env);
+    const DWORD error = nt::bind_completion_target(file, *made, made->engine_);
+    if (error != 0) {
+        made->file_closed();
+    }
+    return error;
 }
 
 void io::start() noexcept {
@@ -121,6 +139,9 @@ void io::operation_started(nt::io_operation& op) noexcept {
     // mo: acquire, pairs io.epoch (drop_started): an operation that is issued after Wait(TRUE) has
     // returned is none of its orphans.
     op.target_epoch = epoch_.load(std::memory_order_acquire);
+    if (routine_ != nullptr && !op.is_packet_suppressed) {
+        start();
+    }
 }
 
 void io::packet(nt::io_operation& op) noexcept {
@@ -158,11 +179,18 @@ void io::deliver(sched::worker& w, nt::io_operation& op) noexcept {
     const ULONG_PTR bytes = op.bytes;
     op.drop();
     run_call(w, *this, claimed::single, [&](PTP_CALLBACK_INSTANCE instance) {
-        callback_(instance, context, overlapped, result, bytes, handle());
+        if (callback_ != nullptr) {
+            callback_(instance, context, overlapped, result, bytes, handle());
+        } else {
+            routine_(result, static_cast<DWORD>(bytes), static_cast<LPOVERLAPPED>(overlapped));
+        }
     });
 }
 
 void io::file_closed() noexcept {
+    if (routine_ != nullptr) {
+        (void)close(); // nobody else has it
+    }
     let_go_of_memory();
 }
 
@@ -199,6 +227,23 @@ RP_EXPORT PTP_IO WINAPI CreateThreadpoolIo(HANDLE fl,
         return nullptr;
     }
     return made->handle();
+}
+
+RP_EXPORT BOOL WINAPI BindIoCompletionCallback(HANDLE FileHandle,
+                                               LPOVERLAPPED_COMPLETION_ROUTINE Function,
+                                               ULONG Flags) {
+    tp::environment env;
+    DWORD error = ERROR_INVALID_PARAMETER;
+    if (Function != nullptr && Flags == 0) {
+        error = tp::read_environment(nullptr, "BindIoCompletionCallback", env);
+    }
+    if (error == 0) {
+        error = tp::io::bind(FileHandle, Function, env);
+    }
+    if (error != 0) {
+        nt::set_last_error(error);
+    }
+    return error == 0 ? TRUE : FALSE;
 }
 
 RP_EXPORT VOID WINAPI StartThreadpoolIo(PTP_IO pio) {

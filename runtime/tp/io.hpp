@@ -30,6 +30,10 @@ public:
                       PVOID context,
                       const environment& env,
                       DWORD& error) noexcept;
+    /// BindIoCompletionCallback: each operation announces itself, and the object goes with the
+    /// file.
+    static DWORD
+    bind(HANDLE file, LPOVERLAPPED_COMPLETION_ROUTINE routine, const environment& env) noexcept;
 
     static io* of(PTP_IO handle) noexcept { return reinterpret_cast<io*>(handle); }
 
@@ -46,7 +50,10 @@ public:
 private:
     struct queued_packet;
 
-    io(PTP_WIN32_IO_CALLBACK callback, PVOID context, const environment& env) noexcept;
+    io(PTP_WIN32_IO_CALLBACK callback,
+       LPOVERLAPPED_COMPLETION_ROUTINE routine,
+       PVOID context,
+       const environment& env) noexcept;
     enum class claim_result : uint8_t { claimed, orphan, unannounced };
     [[nodiscard]] claim_result claim_credit(uint64_t epoch) noexcept;
     void deliver(sched::worker& w, nt::io_operation& op) noexcept;
@@ -54,7 +61,8 @@ private:
     void destroy() noexcept override;
     void let_go_of_memory() noexcept;
 
-    PTP_WIN32_IO_CALLBACK callback_;
+    const PTP_WIN32_IO_CALLBACK callback_;
+    const LPOVERLAPPED_COMPLETION_ROUTINE routine_; // instead of callback_ (R-BIND-1)
     sched::engine& engine_; // one reference: the file's operations are armed on it
     kernel::spin_lock credits_lock_;
     std::atomic<uint64_t> epoch_{0};        // written under credits_lock_

@@ -3,6 +3,7 @@
 #include "kernel_iface/nt/status.hpp"
 #include "runtime/export.hpp"
 #include "runtime/tp/checked.hpp"
+#include "runtime/tp/registration.hpp"
 #include "runtime/tp/run_call.hpp"
 
 #include <new>
@@ -11,18 +12,23 @@ namespace rp::tp {
 
 namespace {
 
+/// What is called: one of the two.
+struct simple_function {
+    PTP_SIMPLE_CALLBACK callback = nullptr;
+    LPTHREAD_START_ROUTINE routine = nullptr; // its result is ignored (R-QUWI-1)
+};
+
 class simple final : public callback_object {
 public:
-    static simple*
-    create(PTP_SIMPLE_CALLBACK callback, PVOID context, const environment& env) noexcept;
+    static simple* create(simple_function function, PVOID context, const environment& env) noexcept;
 
     void submit() noexcept { engine().place(*this, sched::origin::spawn); }
 
 private:
-    simple(PTP_SIMPLE_CALLBACK callback, PVOID pv, const environment& env) noexcept
+    simple(simple_function function, PVOID pv, const environment& env) noexcept
         // Born closed and owing one call.
         : callback_object(object_magic::simple, env, tally::closed + tally::pending_one),
-          callback_(callback) {
+          function_(function) {
         context = pv;
         run = &run_one;
         join_group(env);
@@ -33,27 +39,40 @@ private:
         const claimed how = object.claim();
         if (how != claimed::nothing) {
             run_call(w, object, how, [&object](PTP_CALLBACK_INSTANCE instance) {
-                object.callback_(instance, object.context);
+                if (object.function_.callback != nullptr) {
+                    object.function_.callback(instance, object.context);
+                } else {
+                    (void)object.function_.routine(object.context);
+                }
             });
         }
     }
 
     void destroy() noexcept override;
 
-    PTP_SIMPLE_CALLBACK callback_;
+    simple_function function_;
 };
 
 constinit kernel::slab simple_slab{sizeof(simple), alignof(simple)};
 
-simple*
-simple::create(PTP_SIMPLE_CALLBACK callback, PVOID context, const environment& env) noexcept {
+simple* simple::create(simple_function function, PVOID context, const environment& env) noexcept {
     void* memory = simple_slab.take();
-    return memory != nullptr ? new (memory) simple(callback, context, env) : nullptr;
+    return memory != nullptr ? new (memory) simple(function, context, env) : nullptr;
 }
 
 void simple::destroy() noexcept {
     this->~simple();
     simple_slab.give(this);
+}
+
+BOOL submit_simple(simple_function function, PVOID context, const environment& env) noexcept {
+    simple* made = simple::create(function, context, env);
+    if (made == nullptr) {
+        nt::set_last_error(ERROR_NOT_ENOUGH_MEMORY);
+        return FALSE;
+    }
+    made->submit();
+    return TRUE;
 }
 
 } // namespace
@@ -69,11 +88,27 @@ RP_EXPORT BOOL WINAPI TrySubmitThreadpoolCallback(PTP_SIMPLE_CALLBACK pfns,
     if (!tp::prepare(pfns != nullptr, pcbe, "TrySubmitThreadpoolCallback", env)) {
         return FALSE;
     }
-    tp::simple* made = tp::simple::create(pfns, pv, env);
-    if (made == nullptr) {
-        nt::set_last_error(ERROR_NOT_ENOUGH_MEMORY);
+    return tp::submit_simple({pfns, nullptr}, pv, env);
+}
+
+RP_EXPORT BOOL WINAPI QueueUserWorkItem(LPTHREAD_START_ROUTINE Function,
+                                        PVOID Context,
+                                        ULONG Flags) {
+    constexpr ULONG known = WT_EXECUTEINIOTHREAD | WT_EXECUTEINPERSISTENTTHREAD |
+                            WT_EXECUTEINPERSISTENTIOTHREAD | WT_EXECUTELONGFUNCTION |
+                            WT_TRANSFER_IMPERSONATION;
+    constexpr unsigned limit_shift = 16; // WT_SET_MAX_THREADPOOL_THREADS
+    tp::environment env;
+    DWORD error = ERROR_INVALID_PARAMETER;
+    if (Function != nullptr) {
+        error = tp::legacy_environment(Flags & 0xFFFFU, known, "QueueUserWorkItem", env);
+    }
+    if (error != 0) {
+        nt::set_last_error(error);
         return FALSE;
     }
-    made->submit();
-    return TRUE;
+    if (const ULONG limit = Flags >> limit_shift; limit != 0) {
+        env.pool->engine().raise_maximum(limit); // R-QUWI-4
+    }
+    return tp::submit_simple({nullptr, Function}, Context, env);
 }

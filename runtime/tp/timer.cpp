@@ -6,6 +6,7 @@
 #include "kernel_iface/nt/status.hpp"
 #include "runtime/export.hpp"
 #include "runtime/tp/checked.hpp"
+#include "runtime/tp/registration.hpp"
 #include "runtime/tp/run_call.hpp"
 #include "scheduler/visit.hpp"
 
@@ -50,8 +51,12 @@ void timer::run_one(sched::item& self, sched::worker& w) noexcept {
 }
 
 void timer::destroy() noexcept {
+    registration* told = registered_as;
     this->~timer();
     timer_slab.give(this);
+    if (told != nullptr) {
+        told->watcher_gone();
+    }
 }
 
 sched::item* timer::on_expiry(sched::timer_entry& entry, int64_t now_ns) noexcept {
@@ -100,6 +105,17 @@ bool timer::arm(const due_time& due, int64_t now_ns, sched::item*& runnable) noe
 }
 
 bool timer::set(const FILETIME* due, DWORD period_ms, DWORD window_ms) noexcept {
+    return replace(due, period_ms, window_ms, false);
+}
+
+void timer::change(const FILETIME& due, DWORD period_ms) noexcept {
+    (void)replace(&due, period_ms, 0, true);
+}
+
+bool timer::replace(const FILETIME* due,
+                    DWORD period_ms,
+                    DWORD window_ms,
+                    bool needs_armed) noexcept {
     const due_time when = due != nullptr ? due_time::of(*due) : due_time{};
     sched::engine& served_by = engine();
     const sched::visit inside(served_by); // a callback may close the object and its pool
@@ -109,9 +125,8 @@ bool timer::set(const FILETIME* due, DWORD period_ms, DWORD window_ms) noexcept 
     bool was_recalled = false;
     {
         const std::scoped_lock guard(deadlines().lock());
-        // mo: relaxed, a group's close disarms under this lock after it has set the bit.
-        if ((tally_.load(std::memory_order_relaxed) & tally::stopped) != 0) {
-            return false; // R-GRP-11
+        if (is_released_ || (needs_armed && !is_armed())) {
+            return false;
         }
         was_kept = take_back();
         was_recalled = std::exchange(was_recalled_, false);
@@ -139,14 +154,21 @@ bool timer::is_set() noexcept {
     return is_set_;
 }
 
+void timer::stop() noexcept {
+    const std::scoped_lock guard(deadlines().lock());
+    (void)deadlines().disarm(*this);
+    is_set_ = false;
+}
+
 void timer::drained() noexcept {
-    disarm(); // R-TIMER-18: also what a callback has armed meanwhile
+    stop(); // R-TIMER-18: also what a callback has armed meanwhile
 }
 
 void timer::disarm() noexcept {
     const std::scoped_lock guard(deadlines().lock());
     (void)deadlines().disarm(*this);
     is_set_ = false;
+    is_released_ = true;
 }
 
 } // namespace rp::tp
@@ -201,7 +223,7 @@ RP_EXPORT VOID WINAPI WaitForThreadpoolTimerCallbacks(PTP_TIMER pti, BOOL fCance
         return;
     }
     if (fCancelPendingCallbacks != FALSE) {
-        object->disarm(); // R-TIMER-18
+        object->stop(); // R-TIMER-18
     }
     tp::wait_for_callbacks(*object, fCancelPendingCallbacks, "WaitForThreadpoolTimerCallbacks");
 }

@@ -23,6 +23,8 @@
 
 namespace rp::tp {
 
+class registration;
+
 class timer final : public callback_object, private sched::timer_entry {
 public:
     static timer*
@@ -34,9 +36,16 @@ public:
 
     /// `due` nullptr: stop. True: the previous arming has been kept from yielding a call.
     bool set(const FILETIME* due, DWORD period_ms, DWORD window_ms) noexcept;
+    /// The same for a timer queue's timer (R-TQ-4): nothing happens once a one-shot has expired.
+    void change(const FILETIME& due, DWORD period_ms) noexcept;
     /// R-TIMER-13.
     [[nodiscard]] bool is_set() noexcept;
+    /// R-TIMER-18.
+    void stop() noexcept;
     void disarm() noexcept override;
+
+    /// Told when the object is gone; set before it is armed.
+    registration* registered_as = nullptr;
 
 private:
     timer(PTP_TIMER_CALLBACK callback, PVOID context, const environment& env) noexcept;
@@ -44,6 +53,8 @@ private:
     static sched::item* on_expiry(sched::timer_entry& entry, int64_t now_ns) noexcept;
     void destroy() noexcept override;
     void drained() noexcept override;
+
+    bool replace(const FILETIME* due, DWORD period_ms, DWORD window_ms, bool needs_armed) noexcept;
 
     // These need the lock of the deadlines.
     [[nodiscard]] bool take_back() noexcept;
@@ -58,6 +69,7 @@ private:
     uint32_t period_ms_ = 0;
     uint32_t window_ms_ = 0;
     bool is_set_ = false;
+    bool is_released_ = false; // closed, or its group: nothing is armed any more (R-GRP-11)
     bool was_recalled_ = false;
 };
 

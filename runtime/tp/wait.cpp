@@ -8,6 +8,7 @@
 #include "runtime/export.hpp"
 #include "runtime/tp/checked.hpp"
 #include "runtime/tp/due_time.hpp"
+#include "runtime/tp/registration.hpp"
 #include "runtime/tp/run_call.hpp"
 #include "scheduler/visit.hpp"
 
@@ -45,8 +46,12 @@ wait* wait::create(PTP_WAIT_CALLBACK callback, PVOID context, const environment&
 }
 
 void wait::destroy() noexcept {
+    registration* told = registered_as;
     this->~wait();
     wait_slab.give(this);
+    if (told != nullptr) {
+        told->watcher_gone();
+    }
 }
 
 void wait::run_one(sched::item& self, sched::worker& w) noexcept {
@@ -188,9 +193,8 @@ bool wait::set(nt::ref<nt::object> object, const FILETIME* timeout) noexcept {
     bool was_kept = false;
     {
         const std::scoped_lock guard(arming_lock_);
-        // mo: relaxed, a group's close disarms under this lock after it has set the bit.
-        if ((tally_.load(std::memory_order_relaxed) & tally::stopped) != 0) {
-            return false; // R-GRP-11
+        if (is_released_) {
+            return false;
         }
         was_kept = take_down(let_go) && is_set_;
         is_set_ = static_cast<bool>(object);
@@ -213,6 +217,7 @@ void wait::disarm() noexcept {
     const std::scoped_lock guard(arming_lock_);
     (void)take_down(let_go);
     is_set_ = false;
+    is_released_ = true;
 }
 
 namespace {

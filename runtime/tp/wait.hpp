@@ -30,6 +30,8 @@
 
 namespace rp::tp {
 
+class registration;
+
 class wait final : public callback_object, private nt::waiter, private sched::timer_entry {
 public:
     static wait* create(PTP_WAIT_CALLBACK callback, PVOID context, const environment& env) noexcept;
@@ -42,6 +44,9 @@ public:
     /// arming has been kept from yielding a call.
     bool set(nt::ref<nt::object> object, const FILETIME* timeout) noexcept;
     void disarm() noexcept override;
+
+    /// Told when the object is gone; set before it is armed.
+    registration* registered_as = nullptr;
 
 private:
     wait(PTP_WAIT_CALLBACK callback, PVOID context, const environment& env) noexcept;
@@ -65,6 +70,7 @@ private:
     kernel::spin_lock arming_lock_;
     // guard of all below: arming_lock_
     bool is_set_ = false;
+    bool is_released_ = false;    // closed, or its group: nothing is armed any more (R-GRP-11)
     nt::ref<nt::object> watched_; // while the block may be linked
     nt::wait_block block_{};      // guard: the watched object's lock
 };

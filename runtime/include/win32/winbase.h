@@ -16,11 +16,28 @@
 #include <processthreadsapi.h>
 #include <profileapi.h>
 #include <sysinfoapi.h>
+#include <threadpoollegacyapiset.h>
 #include <windef.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+WINBASEAPI BOOL WINAPI RegisterWaitForSingleObject(PHANDLE phNewWaitObject,
+                                                   HANDLE hObject,
+                                                   WAITORTIMERCALLBACK Callback,
+                                                   PVOID Context,
+                                                   ULONG dwMilliseconds,
+                                                   ULONG dwFlags);
+WINBASEAPI HANDLE WINAPI RegisterWaitForSingleObjectEx(HANDLE hObject,
+                                                       WAITORTIMERCALLBACK Callback,
+                                                       PVOID Context,
+                                                       ULONG dwMilliseconds,
+                                                       ULONG dwFlags);
+WINBASEAPI BOOL WINAPI UnregisterWait(HANDLE WaitHandle);
+WINBASEAPI BOOL WINAPI BindIoCompletionCallback(HANDLE FileHandle,
+                                                LPOVERLAPPED_COMPLETION_ROUTINE Function,
+                                                ULONG Flags);
 
 #if _WIN32_WINNT >= 0x0600
 WINBASEAPI BOOL WINAPI SetFileCompletionNotificationModes(HANDLE FileHandle, UCHAR Flags);
