@@ -40,6 +40,7 @@
 #include <mutex>
 #include <new>
 #include <utility>
+#include <vector>
 
 #if defined(__SANITIZE_ADDRESS__)
 #define RP_ASAN 1
@@ -340,8 +341,50 @@ void* slab::take() noexcept {
     return piece;
 }
 
+namespace {
+
+/// The pieces given back last, oldest first, in a ring.
+struct waiting_room {
+    struct guest {
+        slab* home;
+        void* piece;
+    };
+
+    spin_lock lock;
+    std::vector<guest> ring; // guard (with next): lock; fixed size
+    size_t next = 0;
+};
+
+constinit std::atomic<waiting_room*> quarantined{nullptr};
+
+} // namespace
+
+void slab::quarantine(size_t pieces) {
+    auto* room = new waiting_room;
+    room->ring.resize(pieces);
+    waiting_room* nobody = nullptr;
+    // mo: release, pairs slab.quarantine (give): the room is ready.
+    if (!quarantined.compare_exchange_strong(
+            nobody, room, std::memory_order_release, std::memory_order_relaxed)) {
+        delete room;
+    }
+}
+
 void slab::give(void* piece) noexcept {
     poison(piece, piece_bytes_);
+    // mo: acquire, pairs slab.quarantine (quarantine).
+    if (waiting_room* room = quarantined.load(std::memory_order_acquire); room != nullptr) {
+        waiting_room::guest leaving{this, piece};
+        {
+            const std::lock_guard guard(room->lock);
+            std::swap(leaving, room->ring[room->next]);
+            room->next = (room->next + 1) % room->ring.size();
+        }
+        if (leaving.home != nullptr) {
+            slab_access::give(*leaving.home, leaving.piece);
+        }
+        return;
+    }
     slab_access::give(*this, piece);
 }
 

@@ -24,6 +24,10 @@ public:
     [[nodiscard]] void* take() noexcept;
     void give(void* piece) noexcept;
 
+    /// From now on a piece that is given back is not taken again before `pieces` others, of any
+    /// slab, have been given back. For a checking mode; not undone.
+    static void quarantine(size_t pieces);
+
     struct depot;
     struct magazine;
 

@@ -14,6 +14,7 @@
 #include "kernel_iface/linux/futex.hpp"
 #include "kernel_iface/linux/thread.hpp"
 #include "kernel_iface/nt/misuse.hpp"
+#include "kernel_iface/nt/verify.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -48,6 +49,9 @@ void own(RTL_CRITICAL_SECTION& section) noexcept {
     // mo: relaxed, others only compare it with their own id.
     __atomic_store_n(&section.OwningThread, self(), __ATOMIC_RELAXED);
     section.RecursionCount = 1;
+    if (verify::is_on()) [[unlikely]] {
+        ++verify::held_sections();
+    }
 }
 
 bool try_take(RTL_CRITICAL_SECTION& section) noexcept {
@@ -128,6 +132,9 @@ ntstatus leave_critical_section(RTL_CRITICAL_SECTION* section) noexcept {
     }
     if (--section->RecursionCount > 0) {
         return status::success;
+    }
+    if (verify::is_on()) [[unlikely]] {
+        --verify::held_sections();
     }
     // mo: relaxed, see is_owner.
     __atomic_store_n(&section->OwningThread, nullptr, __ATOMIC_RELAXED);

@@ -13,6 +13,7 @@ namespace rp::nt {
 namespace {
 
 constinit std::atomic<misuse_handler> installed_handler{nullptr};
+constinit std::atomic<misuse_describer> installed_describer{nullptr};
 
 // No stdio streams and no allocation of ours: the heap may be what was damaged.
 void print_misuse(uint32_t ntstatus,
@@ -25,7 +26,7 @@ void print_misuse(uint32_t ntstatus,
                                      text.size(),
                                      "ringpool: misuse of %s: %s\n"
                                      "  status 0x%08X; object %p, detail 0x%llx\n"
-                                     "  rp_set_misuse_handler() can intercept this. Called from:\n",
+                                     "  Called from:\n",
                                      function,
                                      explanation,
                                      ntstatus,
@@ -40,9 +41,23 @@ void print_misuse(uint32_t ntstatus,
     std::array<void*, 64> frames;
     const int depth = ::backtrace(frames.data(), static_cast<int>(frames.size()));
     ::backtrace_symbols_fd(frames.data(), depth, STDERR_FILENO);
+    // mo: acquire, pairs misuse.describer (set_misuse_describer).
+    const misuse_describer describe = installed_describer.load(std::memory_order_acquire);
+    if (describe != nullptr) {
+        describe(object, STDERR_FILENO);
+    } else {
+        ::dprintf(STDERR_FILENO,
+                  "  RINGPOOL_VERIFY=1 adds where the object was made and what happened to it; "
+                  "rp_set_misuse_handler() can intercept this.\n");
+    }
 }
 
 } // namespace
+
+void set_misuse_describer(misuse_describer describer) noexcept {
+    // mo: release, pairs misuse.describer (print_misuse).
+    installed_describer.store(describer, std::memory_order_release);
+}
 
 misuse_handler set_misuse_handler(misuse_handler handler) noexcept {
     // mo: acq_rel, pairs misuse.handler (fatal_misuse): what the handler uses was written before.

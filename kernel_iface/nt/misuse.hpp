@@ -16,6 +16,10 @@ using misuse_handler = void (*)(unsigned ntstatus,
 /// the default.
 misuse_handler set_misuse_handler(misuse_handler handler) noexcept;
 
+/// Writes what is known about an object to a descriptor, as part of a printed report.
+using misuse_describer = void (*)(const void* object, int fd);
+void set_misuse_describer(misuse_describer describer) noexcept;
+
 /// Reports that `function` was misused: `ntstatus` is what Windows would raise, `object` and
 /// `detail` what it was called with, `explanation` one sentence for the programmer. The default
 /// handler prints it with a backtrace and aborts. When an installed handler returns, the caller

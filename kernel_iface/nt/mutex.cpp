@@ -64,6 +64,14 @@ void mutex_object::destroy() noexcept {
     destroy_object(this);
 }
 
+uint32_t mutexes_owned_by(const thread_record& thread) noexcept {
+    uint32_t count = 0;
+    for (const mutex_object* m = thread.owned_mutexes; m != nullptr; m = m->next_owned_) {
+        ++count;
+    }
+    return count;
+}
+
 ntstatus create_mutex(bool is_initial_owner, const name_argument& name, HANDLE& made) noexcept {
     made = nullptr;
     thread_record* owner = is_initial_owner ? current_thread_record() : nullptr;

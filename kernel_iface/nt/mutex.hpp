@@ -28,6 +28,7 @@ public:
     bool consume(thread_record* thread) noexcept override;
 
 private:
+    friend uint32_t mutexes_owned_by(const thread_record& thread) noexcept;
     void destroy() noexcept override;
     void give_up_ownership() noexcept;
 
@@ -39,6 +40,8 @@ private:
     mutex_object* previous_owned_ = nullptr;
 };
 
+/// How many mutexes the calling thread, whose record this is, owns.
+uint32_t mutexes_owned_by(const thread_record& thread) noexcept;
 ntstatus create_mutex(bool is_initial_owner, const name_argument& name, HANDLE& made) noexcept;
 ntstatus release_mutex(HANDLE mutex) noexcept;
 

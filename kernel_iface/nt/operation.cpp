@@ -45,6 +45,8 @@
 #include "kernel_iface/linux/slab.hpp"
 #include "kernel_iface/linux/thread.hpp"
 #include "kernel_iface/nt/event.hpp"
+#include "kernel_iface/nt/misuse.hpp"
+#include "kernel_iface/nt/verify.hpp"
 #include "kernel_iface/nt/wait.hpp"
 
 #include <poll.h>
@@ -174,6 +176,14 @@ ntstatus decide(io_operation& op, int32_t res) noexcept {
 void end_operation(io_operation& op, ntstatus code) noexcept {
     file_object& file = *op.file;
     op.status = code;
+    if (verify::is_on() && !verify::operation_ends(op.overlapped)) [[unlikely]] {
+        report_misuse(status::invalid_parameter,
+                      op.is_write ? "WriteFile" : "ReadFile",
+                      op.overlapped,
+                      op.overlapped->Internal,
+                      "its OVERLAPPED was freed or written to before the operation had ended "
+                      "(R-IO-14)");
+    }
     // From here on the OVERLAPPED belongs to the program again.
     io_operation* next = file.finish(op, op.signal == nullptr);
     if (op.signal != nullptr) {
@@ -226,6 +236,19 @@ ntstatus resolve_event(LPOVERLAPPED overlapped, ref<event_object>& signal) noexc
     return code;
 }
 
+/// Verifier mode: is this OVERLAPPED free to be used?
+ntstatus check_overlapped(const transfer_call& call) noexcept {
+    if (verify::operation_begins(call.overlapped)) {
+        return status::success;
+    }
+    fatal_misuse(status::invalid_parameter,
+                 call.is_write ? "WriteFile" : "ReadFile",
+                 call.overlapped,
+                 0,
+                 "its OVERLAPPED belongs to an operation that is still in flight (R-IO-16)");
+    return status::invalid_parameter;
+}
+
 io_operation* make_operation(ref<file_object>& file, const transfer_call& call) noexcept {
     void* piece = operations.take();
     if (piece == nullptr) {
@@ -260,6 +283,9 @@ ntstatus issue(ref<file_object> file, const transfer_call& call) noexcept {
     if (code == status::success) {
         code = resolve_event(call.overlapped, signal);
     }
+    if (code == status::success && verify::is_on()) [[unlikely]] {
+        code = check_overlapped(call);
+    }
     if (code != status::success) {
         file->end_use();
         return code;
@@ -268,6 +294,7 @@ ntstatus issue(ref<file_object> file, const transfer_call& call) noexcept {
     io_operation* op = make_operation(file, call);
     if (op == nullptr) { // and `file` still holds its reference
         keeper.end_use();
+        verify::operation_not_begun(call.overlapped);
         return status::no_memory;
     }
     op->start_offset = offset;
@@ -277,6 +304,7 @@ ntstatus issue(ref<file_object> file, const transfer_call& call) noexcept {
     op->target = keeper.target(op->sink);
     if (!keeper.enlist(*op)) {
         keeper.end_use();
+        verify::operation_not_begun(call.overlapped);
         op->drop();
         return status::file_closed;
     }

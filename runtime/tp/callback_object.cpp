@@ -5,11 +5,34 @@
 #include "kernel_iface/linux/futex.hpp"
 #include "kernel_iface/nt/module.hpp"
 #include "runtime/tp/cleanup_group.hpp"
+#include "runtime/tp/verifier.hpp"
 
 #include <climits>
 #include <mutex>
 
 namespace rp::tp {
+
+namespace {
+
+const char* name_of(object_magic magic) noexcept {
+    switch (magic) {
+    case object_magic::work:
+        return "work object";
+    case object_magic::simple:
+        return "simple callback";
+    case object_magic::timer:
+        return "timer";
+    case object_magic::wait:
+        return "wait object";
+    case object_magic::io:
+        return "I/O object";
+    case object_magic::freed:
+        break;
+    }
+    return "object";
+}
+
+} // namespace
 
 callback_object::callback_object(object_magic magic,
                                  const environment& env,
@@ -20,6 +43,9 @@ callback_object::callback_object(object_magic magic,
     priority = static_cast<uint8_t>(env.priority);
     runs_long = env.runs_long;
     pool_->retain();
+    if (verifier::is_on()) [[unlikely]] {
+        verifier::created(this, name_of(magic));
+    }
     if (env.library != nullptr) {
         race_library_ = nt::reference_library(static_cast<HMODULE>(env.library));
     }
@@ -346,6 +372,9 @@ void callback_object::wake_waiters() noexcept {
 void callback_object::finish() noexcept {
     // mo: relaxed, for programs that use a closed object.
     magic_.store(object_magic::freed, std::memory_order_relaxed);
+    if (verifier::is_on()) [[unlikely]] {
+        verifier::gone(this);
+    }
     group::forget(*this);
     if (had_waiters_) {
         // The last waiter, or a worker that woke it, may still be about to release this lock.

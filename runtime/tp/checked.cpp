@@ -25,8 +25,9 @@ void report_unusable(const void* object, const char* function) noexcept {
                      function,
                      object,
                      0,
-                     object == nullptr ? "the object is NULL"
-                                       : "the object has been closed, or is of another kind");
+                     object == nullptr
+                         ? "the object is NULL (R-LIFE-5)"
+                         : "the object has been closed, or is of another kind (R-LIFE-5)");
 }
 
 void wait_for_callbacks(callback_object& object,
@@ -34,11 +35,12 @@ void wait_for_callbacks(callback_object& object,
                         const char* function) noexcept {
     const instance* running = instance::current();
     if (running != nullptr && running->is_of(object) && !running->is_disassociated()) {
-        nt::fatal_misuse(nt::status::invalid_parameter,
-                         function,
-                         &object,
-                         0,
-                         "called from a callback of the same object: it would wait for itself");
+        nt::fatal_misuse(
+            nt::status::invalid_parameter,
+            function,
+            &object,
+            0,
+            "called from a callback of the same object: it would wait for itself (R-LIFE-13)");
         return;
     }
     if (is_cancelling != FALSE) {
@@ -55,7 +57,7 @@ void close_object(callback_object& object, const char* function) noexcept {
                          function,
                          &object,
                          0,
-                         "the object has been closed before");
+                         "the object has been closed before (R-LIFE-5)");
     }
 }
 

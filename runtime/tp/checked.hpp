@@ -2,6 +2,7 @@
 #pragma once
 // What every exported function of a TP_* object checks first.
 #include "runtime/tp/callback_object.hpp"
+#include "runtime/tp/verifier.hpp"
 
 namespace rp::tp {
 
@@ -17,6 +18,9 @@ void report_unusable(const void* object, const char* function) noexcept;
 inline bool
 is_usable(const callback_object* object, object_magic kind, const char* function) noexcept {
     if (object != nullptr && object->is_alive_as(kind)) [[likely]] {
+        if (verifier::is_on()) [[unlikely]] {
+            verifier::note(object, function);
+        }
         return true;
     }
     report_unusable(object, function);

@@ -7,6 +7,7 @@
 #include "runtime/export.hpp"
 #include "runtime/tp/callback_object.hpp"
 #include "runtime/tp/instance.hpp"
+#include "runtime/tp/verifier.hpp"
 
 #include <mutex>
 #include <new>
@@ -26,6 +27,9 @@ group* group::create() noexcept {
     if (made != nullptr) {
         // mo: relaxed, the program hands the group on.
         made->magic_.store(magic_alive, std::memory_order_relaxed);
+        if (verifier::is_on()) [[unlikely]] {
+            verifier::created(made, "cleanup group");
+        }
     }
     return made;
 }
@@ -113,6 +117,9 @@ bool group::close() noexcept {
         // mo: relaxed, for programs that use a closed group.
         magic_.store(0, std::memory_order_relaxed);
     }
+    if (verifier::is_on()) [[unlikely]] {
+        verifier::gone(this);
+    }
     group_slab.give(this);
     return true;
 }
@@ -126,7 +133,8 @@ group* checked(PTP_CLEANUP_GROUP handle, const char* function) noexcept {
                          function,
                          handle,
                          0,
-                         g == nullptr ? "the group is NULL" : "the group has been closed");
+                         g == nullptr ? "the group is NULL (R-LIFE-5)"
+                                      : "the group has been closed (R-GRP-14)");
         return nullptr;
     }
     return g;

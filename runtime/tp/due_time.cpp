@@ -13,9 +13,8 @@ due_time due_time::of(const FILETIME& from) noexcept {
     if (value > 0) {
         due.is_absolute = true;
         const int64_t since_1970 = value - epoch_gap;
-        due.ns = since_1970 > INT64_MAX / unit_ns ? INT64_MAX : since_1970 * unit_ns;
-        if (since_1970 < 0) {
-            due.ns = 0;
+        if (since_1970 > 0) {
+            due.ns = since_1970 > INT64_MAX / unit_ns ? INT64_MAX : since_1970 * unit_ns;
         }
     } else if (value < 0) {
         due.ns = value < -(INT64_MAX / unit_ns) ? INT64_MAX : -value * unit_ns;

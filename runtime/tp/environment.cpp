@@ -50,11 +50,12 @@ DWORD read_environment(const TP_CALLBACK_ENVIRON* from,
         }
         copy_common(common, to);
         if (to.group != nullptr && !to.group->is_alive()) {
-            nt::fatal_misuse(nt::status::invalid_parameter,
-                             function,
-                             to.group,
-                             0,
-                             "the environment names a cleanup group that has been closed");
+            nt::fatal_misuse(
+                nt::status::invalid_parameter,
+                function,
+                to.group,
+                0,
+                "the environment names a cleanup group that has been closed (R-GRP-14)");
             return ERROR_INVALID_PARAMETER;
         }
         if (to.pool != nullptr && !to.pool->is_alive()) {
@@ -62,7 +63,7 @@ DWORD read_environment(const TP_CALLBACK_ENVIRON* from,
                              function,
                              to.pool,
                              0,
-                             "the environment names a pool that has been closed");
+                             "the environment names a pool that has been closed (R-POOL-15)");
             return ERROR_INVALID_PARAMETER;
         }
     }

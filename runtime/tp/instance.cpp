@@ -121,7 +121,7 @@ void instance::run_epilogue() noexcept {
               nt::status::resource_not_owned,
               "LeaveCriticalSectionWhenCallbackReturns",
               section_,
-              "the critical section is not owned by the callback's thread");
+              "the critical section is not owned by the callback's thread (R-CB-5)");
     }
     if ((slots_ & mutex_slot) != 0) {
         check(

@@ -139,8 +139,28 @@ void io::operation_started(nt::io_operation& op) noexcept {
     // mo: acquire, pairs io.epoch (drop_started): an operation that is issued after Wait(TRUE) has
     // returned is none of its orphans.
     op.target_epoch = epoch_.load(std::memory_order_acquire);
+    if (verifier::is_on() && !op.is_packet_suppressed) [[unlikely]] {
+        // mo: relaxed, looked at when the program is done with the object.
+        in_flight_.fetch_add(1, std::memory_order_relaxed);
+    }
     if (routine_ != nullptr && !op.is_packet_suppressed) {
         start();
+    }
+}
+
+void io::check_starts() noexcept {
+    // mo: relaxed, the program has ordered its own calls before the close.
+    const auto credits =
+        static_cast<int64_t>(tally::pending(tally_.load(std::memory_order_relaxed)));
+    // mo: relaxed, as above.
+    const int64_t operations = in_flight_.load(std::memory_order_relaxed);
+    if (credits > operations) {
+        nt::report_misuse(nt::status::invalid_parameter,
+                          "CloseThreadpoolIo",
+                          handle(),
+                          static_cast<uintptr_t>(credits - operations),
+                          "StartThreadpoolIo was called without an operation or a "
+                          "CancelThreadpoolIo following: the object can never be freed (R-IO-8)");
     }
 }
 
@@ -162,14 +182,19 @@ void io::packet(nt::io_operation& op) noexcept {
 }
 
 void io::deliver(sched::worker& w, nt::io_operation& op) noexcept {
+    if (verifier::is_on()) [[unlikely]] {
+        // mo: relaxed, see check_starts.
+        in_flight_.fetch_sub(1, std::memory_order_relaxed);
+    }
     if (const claim_result claim = claim_credit(op.target_epoch); claim != claim_result::claimed) {
         if (claim == claim_result::unannounced) {
-            nt::report_misuse(nt::status::invalid_parameter,
-                              "StartThreadpoolIo",
-                              op.overlapped,
-                              op.status,
-                              "an operation completed that was not announced by StartThreadpoolIo, "
-                              "or was taken back by CancelThreadpoolIo: its callback is not run");
+            nt::report_misuse(
+                nt::status::invalid_parameter,
+                "StartThreadpoolIo",
+                op.overlapped,
+                op.status,
+                "an operation completed that was not announced by StartThreadpoolIo, "
+                "or was taken back by CancelThreadpoolIo: its callback is not run (R-IO-5)");
         }
         op.drop();
         return;
@@ -275,6 +300,9 @@ RP_EXPORT VOID WINAPI WaitForThreadpoolIoCallbacks(PTP_IO pio, BOOL fCancelPendi
 RP_EXPORT VOID WINAPI CloseThreadpoolIo(PTP_IO pio) {
     tp::io* object = tp::io::of(pio);
     if (tp::is_usable(object, tp::object_magic::io, "CloseThreadpoolIo")) {
+        if (tp::verifier::is_on()) [[unlikely]] {
+            object->check_starts();
+        }
         tp::close_object(*object, "CloseThreadpoolIo");
     }
 }

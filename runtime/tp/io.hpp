@@ -40,6 +40,8 @@ public:
     [[nodiscard]] PTP_IO handle() noexcept { return reinterpret_cast<PTP_IO>(this); }
 
     void start() noexcept;
+    /// In verifier mode, before the object is closed: a start without an operation (R-IO-8).
+    void check_starts() noexcept;
     /// False when there is no credit to take back (R-IO-9).
     [[nodiscard]] bool cancel_start() noexcept;
 
@@ -67,6 +69,7 @@ private:
     kernel::spin_lock credits_lock_;
     std::atomic<uint64_t> epoch_{0};        // written under credits_lock_
     uint32_t dropped_ = 0;                  // guard: credits_lock_; starts that a drop overtook
+    std::atomic<int32_t> in_flight_{0};     // operations; counted in verifier mode only
     std::atomic<uint32_t> memory_holds_{2}; // the logical life, the file object, queued packets
 };
 

@@ -7,6 +7,7 @@
 #include "kernel_iface/nt/misuse.hpp"
 #include "kernel_iface/nt/status.hpp"
 #include "runtime/export.hpp"
+#include "runtime/tp/verifier.hpp"
 
 #include <ringpool/ringpool.h>
 
@@ -77,7 +78,11 @@ pool* pool::create() noexcept {
         nt::set_last_error(ERROR_NOT_ENOUGH_MEMORY);
         return nullptr;
     }
-    return new (memory) pool(*e);
+    auto* made = new (memory) pool(*e);
+    if (verifier::is_on()) [[unlikely]] {
+        verifier::created(made, "pool");
+    }
+    return made;
 }
 
 pool* pool::process_default() noexcept {
@@ -95,6 +100,9 @@ pool* pool::process_default() noexcept {
         p = create();
         if (p != nullptr) {
             p->is_default_ = true;
+            if (verifier::is_on()) [[unlikely]] {
+                verifier::gone(p); // never closed, and never missed
+            }
             // mo: release, pairs pool.default (above).
             the_pool.store(p, std::memory_order_release);
         }
@@ -136,6 +144,9 @@ bool pool::close() noexcept {
     // mo: relaxed, only decides which of two closes was the first.
     if (!magic_.compare_exchange_strong(expected, magic_closed, std::memory_order_relaxed)) {
         return false;
+    }
+    if (verifier::is_on()) [[unlikely]] {
+        verifier::gone(this);
     }
     release();
     return true;
@@ -201,7 +212,8 @@ pool* checked(PTP_POOL handle, const char* function) noexcept {
                          function,
                          handle,
                          0,
-                         p == nullptr ? "the pool is NULL" : "the pool has been closed");
+                         p == nullptr ? "the pool is NULL (R-LIFE-5)"
+                                      : "the pool has been closed (R-POOL-15)");
         return nullptr;
     }
     return p;
@@ -274,7 +286,7 @@ RP_EXPORT VOID WINAPI CloseThreadpool(PTP_POOL ptpp) {
                          "CloseThreadpool",
                          ptpp,
                          0,
-                         "two threads closed the pool at once");
+                         "two threads closed the pool at once (R-POOL-15)");
     }
 }
 

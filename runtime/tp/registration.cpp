@@ -28,7 +28,7 @@ BOOL registration::end(HANDLE completion, const char* function) noexcept {
                              this,
                              0,
                              "called from a callback of the same registration: it would wait for "
-                             "itself");
+                             "itself (R-RWAIT-10, R-TQ-5)");
         } else {
             watcher_->wait_until_quiet(false);
         }

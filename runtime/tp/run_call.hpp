@@ -2,6 +2,7 @@
 #pragma once
 #include "runtime/tp/callback_object.hpp"
 #include "runtime/tp/instance.hpp"
+#include "runtime/tp/verifier.hpp"
 
 namespace rp::tp {
 
@@ -16,11 +17,21 @@ run_once(sched::worker& w, callback_object& object, claimed how, const Call& cal
         w.is_persistent = true; // R-ENV-9
     }
     bool was_disassociated = false;
+    const bool is_verified = verifier::is_on();
+    verifier::held_locks held;
+    if (is_verified) [[unlikely]] {
+        verifier::note(&object, "callback begins");
+        held = verifier::held_locks::of_this_thread();
+    }
     w.begin_callback();
     {
         instance running(w, object, how);
         call(running.handle());
         running.finish_user_part();
+        if (is_verified) [[unlikely]] {
+            verifier::check_held_locks(held, &object);
+            verifier::note(&object, "callback returns");
+        }
         was_disassociated = running.is_disassociated();
     }
     w.end_callback();

@@ -232,7 +232,7 @@ nt::ref<nt::object> watchable(PTP_WAIT pwa, HANDLE handle) noexcept {
                          "SetThreadpoolWait",
                          pwa,
                          nt::status::invalid_handle,
-                         "the handle is not open");
+                         "the handle is not open (R-WAIT-12)");
         return {};
     }
     if (object->as_waitable() == nullptr || object->kind() == nt::object_kind::mutex) {
@@ -241,7 +241,7 @@ nt::ref<nt::object> watchable(PTP_WAIT pwa, HANDLE handle) noexcept {
                          pwa,
                          invalid_parameter_3,
                          "mutexes, and what cannot be waited on, are not supported: a pool thread "
-                         "would become the owner");
+                         "would become the owner (R-WAIT-11)");
         return {};
     }
     return object;

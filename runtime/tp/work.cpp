@@ -48,7 +48,7 @@ void work::take_back_submit() noexcept {
                      "SubmitThreadpoolWork",
                      this,
                      tally::pending_max,
-                     "more than two thousand million calls of one object are pending");
+                     "more than two thousand million calls of one object are pending (R-WORK-3)");
 }
 
 void work::destroy() noexcept {

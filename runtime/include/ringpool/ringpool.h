@@ -77,6 +77,14 @@ typedef void (*rp_misuse_handler)(unsigned ntstatus,
                                   ULONG_PTR detail);
 rp_misuse_handler rp_set_misuse_handler(rp_misuse_handler handler);
 
+/* Verifier mode, which RINGPOOL_VERIFY=1 switches on for the whole process: finds an OVERLAPPED
+ * that is used again, freed or written to while its operation is in flight; a callback that returns
+ * with a critical section or a mutex held; a StartThreadpoolIo without an operation; lists at exit
+ * what was never closed, with the place that made it; and lets reports of misuse tell where the
+ * object was made and what happened to it last. Objects made before the call are not known to it.
+ * It cannot be switched off. */
+void rp_verifier_enable(void);
+
 #ifdef __cplusplus
 }
 #endif
