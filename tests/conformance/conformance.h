@@ -144,7 +144,7 @@ UNUSED static void test_skip(const char* why) {
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
 
-#define TEST(id, name) TEST_(id, name, JOIN(test_at_, __LINE__))
+#define TEST(id, name) TEST_(id, name, JOIN(test_at_, __COUNTER__))
 #define TEST_(id, name, tag)                                                                       \
     static void tag(void);                                                                         \
     static struct test_case JOIN(tag, _case) = {id, name, __LINE__, tag, NULL};                    \
