@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// The entry point of libFuzzer.
+#include "tests/fuzz/api_model.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
+    rp::fuzz::machine machine;
+    rp::fuzz::program program(bytes, size);
+    (void)machine.run(program);
+    if (!machine.difference().empty()) {
+        std::fprintf(stderr, "difference: %s\n", machine.difference().c_str());
+        std::abort();
+    }
+    return 0;
+}
