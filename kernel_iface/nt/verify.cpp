@@ -42,7 +42,10 @@ bool verify::operation_ends(const OVERLAPPED* overlapped) {
     if (all.overlapped.erase(overlapped) == 0) {
         return true; // issued before the mode was switched on
     }
-    return overlapped->Internal == status::pending && overlapped->InternalHigh == 0;
+    // mo: relaxed, nobody should have written it since; a program that has is what is looked for.
+    return __atomic_load_n(&overlapped->Internal, __ATOMIC_RELAXED) == status::pending &&
+           // mo: relaxed, as above.
+           __atomic_load_n(&overlapped->InternalHigh, __ATOMIC_RELAXED) == 0;
 }
 
 int32_t& verify::held_sections() noexcept {

@@ -154,7 +154,8 @@ TEST("R-IO-14", "an OVERLAPPED that is written to while its operation is in flig
     hear_misuse();
     StartThreadpoolIo(s->io);
     CHECK(!ReadFile(s->handle, op->data, 1, NULL, &op->ov));
-    op->ov.Internal = 0; /* as memory that was freed and used for something else */
+    /* As memory that was freed and used for something else. */
+    InterlockedExchange64((LONG64*)&op->ov.Internal, 0);
     CHECK_EQ(write(s->peer, "x", 1), 1);
     CHECK(signaled(op->came));
     heard("ReadFile");
