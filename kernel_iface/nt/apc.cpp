@@ -24,8 +24,9 @@
 // it expired, although nobody put it anywhere at that time.
 //
 // Operations with a completion routine die with their thread, as they do on Windows: the thread's
-// end cancels them and waits until they have let go of OVERLAPPED and buffer, which may well be on
-// its stack. Operations without a routine go on: they belong to whoever holds the OVERLAPPED.
+// end cancels them and waits until they have let go of OVERLAPPED and buffer. That is before the
+// handle is signalled, so whoever waited for the thread may free them. (Not on its stack: other
+// exit hooks run on that before.) Operations without a routine go on.
 //
 // Rejected: a list of posted APCs in each waiter (a second protocol beside the objects' locks);
 // signals (they interrupt what is not alertable); linking timers into the queue (an expiry would

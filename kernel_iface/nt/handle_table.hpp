@@ -91,7 +91,9 @@ inline bool is_pseudo_handle(HANDLE handle) noexcept {
 /// object_type_mismatch (both are ERROR_INVALID_HANDLE).
 template <class T>
 [[nodiscard]] ref<T> reference(HANDLE handle, ntstatus& code) noexcept {
-    ref<object> found = find_object(handle);
+    constexpr bool has_pseudo_handle =
+        T::kind_id == object_kind::thread || T::kind_id == object_kind::process;
+    ref<object> found = has_pseudo_handle ? find_object(handle) : handles().look_up(handle);
     if (!found) {
         code = status::invalid_handle;
         return {};

@@ -33,8 +33,11 @@ ntstatus position_of(const transfer_call& call, uint64_t& offset, bool& is_appen
 
 /// GetOverlappedResult(Ex): success, io_incomplete_code as a Win32 code, ... `bytes` is set once
 /// the operation has ended, whatever its result. WAIT_IO_COMPLETION: APCs were run.
-DWORD overlapped_result(
-    HANDLE file, LPOVERLAPPED overlapped, DWORD& bytes, int64_t deadline_ns, bool is_alertable);
+DWORD overlapped_result(HANDLE file,
+                        LPOVERLAPPED overlapped,
+                        DWORD& bytes,
+                        int64_t deadline_ns,
+                        bool is_alertable = false);
 
 /// CancelIoEx (issuer 0) and CancelIo (issuer: the calling thread): success, not_found.
 ntstatus cancel_io(HANDLE file, LPOVERLAPPED overlapped, uint32_t issuer) noexcept;
