@@ -39,6 +39,7 @@
 #include "kernel_iface/linux/futex.hpp"
 #include "kernel_iface/linux/thread.hpp"
 
+#include <algorithm>
 #include <array>
 #include <mutex>
 
@@ -111,7 +112,7 @@ public:
 
     ntstatus start() noexcept {
         kernel::thread_options options;
-        options.stack_bytes = call_.stack_bytes;
+        options.stack_bytes = stack_bytes();
         options.inherits_signals = true;
         options.may_exit_early = true;
         thread_.reference(); // the thread's own
@@ -133,6 +134,18 @@ public:
     }
 
 private:
+    /// Without the flag the size is that of the first commitment, and the stack has the default
+    /// size at least. Windows allocates in pieces of 64 KiB.
+    [[nodiscard]] size_t stack_bytes() const noexcept {
+        constexpr size_t granularity_bytes = size_t{64} << 10;
+        const bool is_reservation = (call_.flags & STACK_SIZE_PARAM_IS_A_RESERVATION) != 0;
+        if (call_.stack_bytes == 0) {
+            return 0;
+        }
+        return std::max(call_.stack_bytes,
+                        is_reservation ? granularity_bytes : kernel::default_stack_bytes());
+    }
+
     static void thread_main(void* argument) {
         auto* starter = static_cast<thread_starter*>(argument);
         const thread_call call = starter->call_;

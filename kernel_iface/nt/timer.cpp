@@ -35,6 +35,7 @@
 #include "kernel_iface/nt/timer.hpp"
 
 #include "kernel_iface/linux/clock.hpp"
+#include "kernel_iface/linux/slab.hpp"
 
 #include <algorithm>
 #include <mutex>
@@ -169,6 +170,13 @@ void timer_object::disown(const thread_record& thread) noexcept {
 
 namespace {
 
+constinit kernel::slab entries{sizeof(apc_timer), alignof(apc_timer)};
+
+void delete_entry(apc_timer* entry) noexcept {
+    entry->~apc_timer();
+    entries.give(entry);
+}
+
 /// Calls `use(timer)` under its lock for each timer that concerns the thread, advanced; drops the
 /// others.
 template <class Use>
@@ -190,7 +198,7 @@ void for_each_timer(thread_record& record, const Use& use) noexcept {
             at = &entry->next;
         } else {
             *at = entry->next;
-            delete entry;
+            delete_entry(entry);
         }
     }
 }
@@ -202,11 +210,11 @@ bool own_timer(thread_record& record, const ref<timer_object>& timer) noexcept {
     if (is_known) {
         return true;
     }
-    auto* entry = new (std::nothrow) apc_timer{timer, record.timers};
-    if (entry == nullptr) {
+    void* const piece = entries.take();
+    if (piece == nullptr) {
         return false;
     }
-    record.timers = entry;
+    record.timers = new (piece) apc_timer{timer, record.timers};
     return true;
 }
 
@@ -240,7 +248,7 @@ void disown_timers(thread_record& record) noexcept {
             entry->timer->disown(record);
         }
         record.timers = entry->next;
-        delete entry;
+        delete_entry(entry);
     }
 }
 

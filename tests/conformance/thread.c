@@ -48,15 +48,20 @@ static DWORD WINAPI use_stack(LPVOID argument) {
 
 TEST("W32-THREAD-1", "a stack size is a lower bound that is kept") {
     HANDLE t =
-        CreateThread(NULL, 1 << 20, use_stack, (LPVOID)5, STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
+        CreateThread(NULL, 2 << 20, use_stack, (LPVOID)5, STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
     REQUIRE(t != NULL);
     CHECK(signaled(t));
     CHECK_EQ(code_of(t), 5);
     CloseHandle(t);
-    t = CreateThread(NULL, 1, return_argument, (LPVOID)6, 0, NULL);
+    t = CreateThread(NULL, 1, use_stack, (LPVOID)6, 0, NULL); /* to begin with; it may grow */
     REQUIRE(t != NULL);
     CHECK(signaled(t));
     CHECK_EQ(code_of(t), 6);
+    CloseHandle(t);
+    t = CreateThread(NULL, 1, return_argument, (LPVOID)7, STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
+    REQUIRE(t != NULL);
+    CHECK(signaled(t));
+    CHECK_EQ(code_of(t), 7);
     CloseHandle(t);
 }
 
