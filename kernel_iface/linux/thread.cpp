@@ -5,8 +5,11 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -35,6 +38,7 @@ struct start_block {
     void (*entry)(void*);
     void* argument;
     int keep_signal;
+    bool may_exit_early;
     std::array<char, 16> name;
 };
 
@@ -49,9 +53,22 @@ sigset_t signals_to_block() noexcept {
     return set;
 }
 
+[[gnu::tls_model("initial-exec")]] thread_local jmp_buf* early_exit = nullptr;
+
+/// The frame that exit_thread() comes back to. It has no variable that could have changed since.
+[[gnu::noinline]] void enter_with_early_exit(void (*entry)(void*), void* argument) {
+    jmp_buf here;
+    if (_setjmp(here) == 0) {
+        early_exit = &here;
+        entry(argument);
+    }
+    early_exit = nullptr;
+}
+
 void* thread_main(void* raw) {
-    const std::unique_ptr<start_block> owned(static_cast<start_block*>(raw));
+    std::unique_ptr<start_block> owned(static_cast<start_block*>(raw));
     const start_block block = *owned;
+    owned.reset();
     if (block.name[0] != '\0') {
         prctl(PR_SET_NAME, block.name.data(), 0, 0, 0);
     }
@@ -61,7 +78,11 @@ void* thread_main(void* raw) {
         sigaddset(&kept, block.keep_signal);
         pthread_sigmask(SIG_UNBLOCK, &kept, nullptr);
     }
-    block.entry(block.argument);
+    if (block.may_exit_early) {
+        enter_with_early_exit(block.entry, block.argument);
+    } else {
+        block.entry(block.argument);
+    }
     return nullptr;
 }
 
@@ -136,13 +157,14 @@ int start_thread(const thread_options& options, void (*entry)(void*), void* argu
     block->entry = entry;
     block->argument = argument;
     block->keep_signal = options.keep_signal;
+    block->may_exit_early = options.may_exit_early;
     if (options.name != nullptr) {
         std::strncpy(block->name.data(), options.name, block->name.size() - 1);
     }
     // The mask is inherited at creation, so no signal can slip in before thread_main sets it.
     const sigset_t blocked = signals_to_block();
     sigset_t previous;
-    pthread_sigmask(SIG_SETMASK, &blocked, &previous);
+    pthread_sigmask(SIG_SETMASK, options.inherits_signals ? nullptr : &blocked, &previous);
     size_t stack_bytes = options.stack_bytes == 0 ? 0 : usable_stack_bytes(options.stack_bytes);
     int error = create_detached(stack_bytes, block.get());
     // Static TLS is carved out of the stack and is not part of the announced minimum.
@@ -157,6 +179,23 @@ int start_thread(const thread_options& options, void (*entry)(void*), void* argu
     }
     static_cast<void>(block.release()); // the thread owns it now
     return 0;
+}
+
+void exit_thread() {
+    if (early_exit != nullptr) {
+        _longjmp(*early_exit, 1);
+    }
+    pthread_exit(nullptr);
+}
+
+bool yield_thread() noexcept {
+    // A switch at our own wish to a thread that was ready counts as involuntary.
+    rusage before{};
+    rusage after{};
+    getrusage(RUSAGE_THREAD, &before);
+    sched_yield();
+    getrusage(RUSAGE_THREAD, &after);
+    return before.ru_nivcsw != after.ru_nivcsw || before.ru_nvcsw != after.ru_nvcsw;
 }
 
 size_t default_stack_bytes() noexcept {

@@ -8,13 +8,21 @@ namespace rp::kernel {
 
 struct thread_options {
     size_t stack_bytes = 0; ///< 0: the process default; otherwise clamped up to PTHREAD_STACK_MIN
-    const char* name = nullptr; ///< at most 15 bytes are kept
-    int keep_signal = 0;        ///< the one signal left unblocked (0: all are blocked)
+    const char* name = nullptr;    ///< at most 15 bytes are kept
+    int keep_signal = 0;           ///< the one signal left unblocked (0: all are blocked)
+    bool inherits_signals = false; ///< keeps the creator's signal mask instead
+    bool may_exit_early = false;   ///< exit_thread() leaves it without unwinding
 };
 
 /// Starts a detached thread with all signals blocked but one (and but those a thread raises by its
 /// own fault: SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS). Returns 0 or -errno.
 int start_thread(const thread_options& options, void (*entry)(void*), void* argument) noexcept;
+/// Ends the calling thread; its exit hooks run. A thread with may_exit_early leaves its frames
+/// without running their destructors; any other (but the pools', which must not come here) is
+/// unwound.
+[[noreturn]] void exit_thread();
+/// Gives up the CPU. Returns whether another thread ran meanwhile.
+bool yield_thread() noexcept;
 pid_t thread_id() noexcept; ///< gettid, cached per thread
 size_t default_stack_bytes() noexcept;
 /// Sends `signal` to one thread of this process. Returns 0 or -errno (-ESRCH: it has exited).

@@ -8,6 +8,7 @@
 // target->file_closed() once, after its last operation has ended, and never touches the target
 // afterwards.
 #include "kernel_iface/linux/io_request.hpp"
+#include "kernel_iface/nt/apc.hpp"
 
 #include <windows.h>
 
@@ -68,6 +69,17 @@ struct io_operation final : kernel::io_request {
     bool has_turn = false;            ///< the armed one of its direction; guard: the file's lock
     bool is_waiting_for_turn = false; ///< guard: the file's lock
     bool is_cancel_asked = false;     ///< guard: the file's lock
+
+    // --- for operations with a completion routine (apc.cpp) --------------------------------------
+    LPOVERLAPPED_COMPLETION_ROUTINE routine = nullptr;
+    apc_queue* apcs = nullptr; ///< of the issuing thread, if there is a routine; one reference
+    io_operation* apc_next = nullptr; ///< among that thread's; guard: the queue's lock
+    io_operation* apc_prev = nullptr;
+    bool is_orphan = false; ///< its thread is exiting; guard: the queue's lock
+
+    struct completion_apc final : apc {
+        io_operation* op = nullptr;
+    } completion;
 };
 
 /// Binds a file handle. Returns 0, ERROR_INVALID_HANDLE, or ERROR_INVALID_PARAMETER (opened without

@@ -58,4 +58,10 @@ void waitable::serve_waiters(wake_batch& batch) noexcept {
     }
 }
 
+void waitable::reschedule_waiters(wake_batch& batch) noexcept {
+    for (wait_block* block = oldest_; block != nullptr; block = block->next) {
+        block->owner->look_again(batch);
+    }
+}
+
 } // namespace rp::nt

@@ -67,6 +67,10 @@ public:
     /// the object's lock: must only add to the batch.
     virtual void wake(wake_batch& batch) noexcept = 0;
 
+    /// One of the objects will change by itself at another time than next_change_ns() said: ask
+    /// again. Called under that object's lock: must only add to the batch.
+    virtual void look_again(wake_batch& batch) noexcept = 0;
+
     /// The one transition of a wait: from waiting to `outcome`. Exactly one claimer succeeds.
     [[nodiscard]] bool claim(uint32_t outcome) noexcept {
         uint32_t expected = waiting;
@@ -133,16 +137,33 @@ public:
     void link(wait_block& block) noexcept;
     void unlink(wait_block& block) noexcept; // does nothing when not linked
 
+    // --- objects that change by themselves: timers -----------------------------------------------
+    // There is no thread that makes the change when its time has come. Whoever waits sleeps no
+    // longer than next_change_ns() of its objects and then calls advance(); whoever looks at the
+    // state calls advance() first. Where changes_by_itself() is false neither does anything.
+    [[nodiscard]] bool changes_by_itself() const noexcept { return changes_by_itself_; }
+
+    /// When to call advance() next (CLOCK_MONOTONIC); INT64_MAX: nothing is due. Needs the lock.
+    [[nodiscard]] virtual int64_t next_change_ns() const noexcept { return INT64_MAX; }
+
+    /// Makes the change that is due, if any, and serves the waiters. Needs the lock.
+    virtual void advance(wake_batch& /*batch*/) noexcept {}
+
 protected:
-    using object::object;
+    explicit waitable(object_kind kind, bool changes_by_itself = false) noexcept
+        : object(kind), changes_by_itself_(changes_by_itself) {}
+
     ~waitable() override = default;
 
     /// Gives the object, whose state was just changed, to as many waiters as it satisfies.
     void serve_waiters(wake_batch& batch) noexcept;
+    /// next_change_ns() has changed other than by advance(): tells every waiter. Needs the lock.
+    void reschedule_waiters(wake_batch& batch) noexcept;
 
     kernel::spin_lock lock_;
 
 private:
+    const bool changes_by_itself_;
     wait_block* oldest_ = nullptr; // guard: lock_
     wait_block* newest_ = nullptr;
 };

@@ -17,6 +17,14 @@ void event_object::reset() noexcept {
     is_signaled_ = false;
 }
 
+void event_object::pulse() noexcept {
+    wake_batch batch;
+    const std::lock_guard guard(lock_);
+    is_signaled_ = true;
+    serve_waiters(batch);
+    is_signaled_ = false;
+}
+
 void event_object::destroy() noexcept {
     destroy_object(this);
 }
@@ -41,6 +49,14 @@ ntstatus reset_event(HANDLE event) noexcept {
     ntstatus code;
     if (const auto target = reference<event_object>(event, code)) {
         target->reset();
+    }
+    return code;
+}
+
+ntstatus pulse_event(HANDLE event) noexcept {
+    ntstatus code;
+    if (const auto target = reference<event_object>(event, code)) {
+        target->pulse();
     }
     return code;
 }

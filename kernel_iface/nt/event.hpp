@@ -17,6 +17,10 @@ public:
 
     void set() noexcept;
     void reset() noexcept;
+    /// Releases who waits at this moment, one or all, and leaves the event nonsignaled. A thread
+    /// that waits for several objects at once only looks again, and may find the pulse over: one of
+    /// the reasons why PulseEvent is documented as unreliable (R-SYNC-10).
+    void pulse() noexcept;
 
     [[nodiscard]] bool is_available(const thread_record* /*thread*/) const noexcept override {
         return is_signaled_;
@@ -41,5 +45,6 @@ ntstatus create_event(bool is_manual_reset,
                       HANDLE& made) noexcept;
 ntstatus set_event(HANDLE event) noexcept;
 ntstatus reset_event(HANDLE event) noexcept;
+ntstatus pulse_event(HANDLE event) noexcept;
 
 } // namespace rp::nt

@@ -2,11 +2,10 @@
 // The state of a file object: binding, its list of operations, its end.
 #include "kernel_iface/nt/file.hpp"
 
-#include "kernel_iface/linux/futex.hpp"
 #include "kernel_iface/linux/thread_source.hpp"
+#include "kernel_iface/nt/wait.hpp"
 
 #include <array>
-#include <cerrno>
 #include <mutex>
 
 namespace rp::nt {
@@ -208,40 +207,24 @@ void file_object::note_end(bool sets_signal, wake_batch& batch) noexcept {
         is_signaled_ = true;
         serve_waiters(batch);
     }
-    // mo: relaxed, guard: lock_.
-    const uint32_t before = endings_.load(std::memory_order_relaxed);
-    // mo: release, pairs file.endings (wait_for_end); the kernel compares it when a waiter sleeps.
-    endings_.store(before + 1, std::memory_order_release);
+    for (operation_end* one = end_waiters_; one != nullptr; one = one->next) {
+        one->announce(batch);
+    }
 }
 
 io_operation* file_object::finish(io_operation& op, bool sets_signal) noexcept {
     wake_batch batch;
-    io_operation* next = nullptr;
-    bool is_awaited = false;
-    {
-        const std::lock_guard guard(lock_);
-        next = leave_list(op);
-        publish_result(*op.overlapped, op.status, op.bytes);
-        note_end(sets_signal, batch);
-        is_awaited = end_waiters_ != 0;
-    }
-    if (is_awaited) {
-        kernel::futex_wake(endings_, INT32_MAX);
-    }
+    const std::lock_guard guard(lock_);
+    io_operation* const next = leave_list(op);
+    publish_result(*op.overlapped, op.status, op.bytes);
+    note_end(sets_signal, batch);
     return next;
 }
 
 void file_object::announce_end(bool sets_signal) noexcept {
     wake_batch batch;
-    bool is_awaited = false;
-    {
-        const std::lock_guard guard(lock_);
-        note_end(sets_signal, batch);
-        is_awaited = end_waiters_ != 0;
-    }
-    if (is_awaited) {
-        kernel::futex_wake(endings_, INT32_MAX);
-    }
+    const std::lock_guard guard(lock_);
+    note_end(sets_signal, batch);
 }
 
 void file_object::clear_signal() noexcept {
@@ -249,30 +232,35 @@ void file_object::clear_signal() noexcept {
     is_signaled_ = false;
 }
 
-ntstatus file_object::wait_for_end(LPOVERLAPPED overlapped, int64_t deadline_ns) noexcept {
-    const kernel::blocking_scope announced;
+ntstatus file_object::wait_for_end(LPOVERLAPPED overlapped,
+                                   int64_t deadline_ns,
+                                   bool is_alertable) noexcept {
+    operation_end end(*overlapped);
     {
-        const std::lock_guard guard(lock_); // an end after this one sees the waiter
-        ++end_waiters_;
-    }
-    ntstatus result = status::success;
-    for (;;) {
-        // mo: acquire, pairs file.endings (note_end): read before the status, so that an end in
-        // between changes the word under the sleeper.
-        const uint32_t seen = endings_.load(std::memory_order_acquire);
-        if (overlapped_status(*overlapped) != status::pending) {
-            break;
+        const std::lock_guard guard(lock_); // an end after this one finds us
+        end.next = end_waiters_;
+        if (end_waiters_ != nullptr) {
+            end_waiters_->previous = &end;
         }
-        if (kernel::futex_wait(endings_, seen, deadline_ns) == -ETIMEDOUT) {
-            if (overlapped_status(*overlapped) == status::pending) {
-                result = status::timeout;
-            }
-            break;
-        }
+        end_waiters_ = &end;
     }
+    waitable* const one = &end;
+    const ntstatus result = wait_objects({&one, 1}, false, deadline_ns, is_alertable);
     const std::lock_guard guard(lock_);
-    --end_waiters_;
+    (end.previous == nullptr ? end_waiters_ : end.previous->next) = end.next;
+    if (end.next != nullptr) {
+        end.next->previous = end.previous;
+    }
     return result;
+}
+
+bool operation_end::is_available(const thread_record* /*thread*/) const noexcept {
+    return overlapped_status(overlapped_) != status::pending;
+}
+
+void operation_end::announce(wake_batch& batch) noexcept {
+    const std::lock_guard guard(lock_);
+    serve_waiters(batch);
 }
 
 bool file_object::cancel(LPOVERLAPPED overlapped, uint32_t issuer) noexcept {

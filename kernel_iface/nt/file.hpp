@@ -35,6 +35,31 @@ struct file_description {
     }
 };
 
+/// The end of one operation as something to wait on: lives on the stack of who waits for it, where
+/// it is linked to the file. The file's lock is taken before this one's, never after.
+class operation_end final : public waitable {
+public:
+    explicit operation_end(const OVERLAPPED& overlapped) noexcept
+        : waitable(object_kind::file), overlapped_(overlapped) {}
+
+    ~operation_end() override = default;
+
+    /// An operation of the file has ended, perhaps this one.
+    void announce(wake_batch& batch) noexcept;
+
+    [[nodiscard]] bool is_available(const thread_record* thread) const noexcept override;
+
+    bool consume(thread_record* /*thread*/) noexcept override { return false; }
+
+    operation_end* next = nullptr; // guard: the file's lock
+    operation_end* previous = nullptr;
+
+private:
+    void destroy() noexcept override {}
+
+    const OVERLAPPED& overlapped_;
+};
+
 class file_object final : public waitable {
 public:
     static constexpr object_kind kind_id = object_kind::file;
@@ -73,8 +98,9 @@ public:
     /// Asks to cancel the operations with this OVERLAPPED (nullptr: any) issued by this thread (0:
     /// any). Returns whether there was one.
     bool cancel(LPOVERLAPPED overlapped, uint32_t issuer) noexcept;
-    /// Sleeps until the operation of `overlapped` has ended. success or timeout.
-    ntstatus wait_for_end(LPOVERLAPPED overlapped, int64_t deadline_ns) noexcept;
+    /// Sleeps until the operation of `overlapped` has ended. success, timeout, no_memory, or, when
+    /// alertable, user_apc.
+    ntstatus wait_for_end(LPOVERLAPPED overlapped, int64_t deadline_ns, bool is_alertable) noexcept;
 
     // --- synchronous handles ---------------------------------------------------------------------
     announced_mutex position_lock;
@@ -108,8 +134,7 @@ private:
     std::atomic<uint8_t> modes_{0};
 
     // guard: lock_ (of waitable)
-    std::atomic<uint32_t> endings_{0}; // operations that have ended; read elsewhere as a futex word
-    uint32_t end_waiters_ = 0;
+    operation_end* end_waiters_ = nullptr;
     bool is_signaled_ = false;
     bool is_closing_ = false;
     io_operation* in_flight_ = nullptr;

@@ -146,12 +146,37 @@ ntstatus handle_table::close(HANDLE handle) noexcept {
     give_free_index(static_cast<uint32_t>(value >> 2) & ((1U << index_bits) - 1), place);
 
     auto target = ref<object>::adopt(std::launder(reinterpret_cast<object*>(header + 1)));
-    // mo: acq_rel, pairs object.handles (every other close).
-    if (target->handles_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-        names().forget(*target);
-        target->last_handle_closed();
-    }
+    uncount(*target);
     return status::success;
+}
+
+ntstatus handle_table::duplicate(object& target, HANDLE& made) noexcept {
+    made = nullptr;
+    // Threads and processes need no handle to live, so their count may rise from zero.
+    if (target.kind() == object_kind::thread || target.kind() == object_kind::process) {
+        return insert(target, made);
+    }
+    // mo: relaxed, the CAS decides.
+    uint32_t count = target.handles_.load(std::memory_order_relaxed);
+    do {
+        if (count == 0) {
+            return status::invalid_handle;
+        }
+        // mo: relaxed, a count above zero says nothing but that the last closer is yet to come.
+    } while (!target.handles_.compare_exchange_weak(count, count + 1, std::memory_order_relaxed));
+    const ntstatus code = insert_counted(target, made);
+    if (code != status::success) {
+        uncount(target);
+    }
+    return code;
+}
+
+void handle_table::uncount(object& target) noexcept {
+    // mo: acq_rel, pairs object.handles (every other close).
+    if (target.handles_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+        names().forget(target);
+        target.last_handle_closed();
+    }
 }
 
 uint32_t handle_table::live_handles() noexcept {
@@ -220,11 +245,38 @@ void handle_table::give_free_index(uint32_t index, entry& place) noexcept {
 }
 
 ntstatus close_handle(HANDLE handle) noexcept {
+    if (is_pseudo_handle(handle)) {
+        return status::success;
+    }
     const ref<object> found = handles().look_up(handle);
     if (!found || found->has_own_close()) {
         return status::invalid_handle;
     }
     return handles().close(handle);
+}
+
+ntstatus duplicate_handle(HANDLE source, DWORD options, HANDLE* made) noexcept {
+    constexpr DWORD known_options = DUPLICATE_CLOSE_SOURCE | DUPLICATE_SAME_ACCESS;
+    if ((options & ~known_options) != 0) {
+        return status::invalid_parameter;
+    }
+    const bool closes = (options & DUPLICATE_CLOSE_SOURCE) != 0;
+    if (made == nullptr && !closes) {
+        return status::invalid_parameter;
+    }
+    const ref<object> target = find_object(source);
+    ntstatus code = target ? status::success : status::invalid_handle;
+    if (target && made != nullptr) {
+        code = handles().duplicate(*target, *made);
+    }
+    if (closes && target) {
+        const ntstatus closed = close_handle(source);
+        // Somebody else closed it first: then the handle we were given was no longer one.
+        if (code == status::success && closed != status::success && made == nullptr) {
+            code = closed;
+        }
+    }
+    return code;
 }
 
 } // namespace rp::nt

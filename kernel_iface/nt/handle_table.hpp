@@ -24,6 +24,9 @@ public:
     /// Ends a handle: exactly one of several racing closers gets success, the others
     /// invalid_handle.
     ntstatus close(HANDLE handle) noexcept;
+    /// Makes another handle of an object found by a handle. success, insufficient_resources, or
+    /// invalid_handle (its last handle was closed meanwhile).
+    ntstatus duplicate(object& target, HANDLE& made) noexcept;
     /// Handles that exist now (for tests and diagnostics; a snapshot).
     [[nodiscard]] uint32_t live_handles() noexcept;
 
@@ -50,6 +53,8 @@ private:
 
     /// As insert, for an object whose handle was already counted; leaves it counted.
     ntstatus insert_counted(object& target, HANDLE& made) noexcept;
+    /// A handle of `target`, which the caller references, is gone.
+    static void uncount(object& target) noexcept;
     decoded decode(HANDLE handle) noexcept;
     uint32_t take_free_index() noexcept; // 0: exhausted
     void give_free_index(uint32_t index, entry& place) noexcept;
@@ -65,11 +70,30 @@ private:
 /// The table of the process.
 handle_table& handles() noexcept;
 
+/// GetCurrentProcess and GetCurrentThread are constants, not entries of the table.
+inline bool is_pseudo_handle(HANDLE handle) noexcept {
+    return reinterpret_cast<intptr_t>(handle) == -1 || reinterpret_cast<intptr_t>(handle) == -2;
+}
+
+/// What a pseudo handle means to the calling thread; empty when out of memory (pseudo_handle.cpp).
+[[nodiscard]] ref<object> pseudo_object(HANDLE handle) noexcept;
+
+/// The object behind a handle of either kind.
+[[nodiscard]] inline ref<object> find_object(HANDLE handle) noexcept {
+    ref<object> found = handles().look_up(handle);
+    if (!found && is_pseudo_handle(handle)) [[unlikely]] {
+        return pseudo_object(handle);
+    }
+    return found;
+}
+
 /// The object behind `handle` if it is a T, else empty with `code` set to invalid_handle or
 /// object_type_mismatch (both are ERROR_INVALID_HANDLE).
 template <class T>
 [[nodiscard]] ref<T> reference(HANDLE handle, ntstatus& code) noexcept {
-    ref<object> found = handles().look_up(handle);
+    constexpr bool has_pseudo_handle =
+        T::kind_id == object_kind::thread || T::kind_id == object_kind::process;
+    ref<object> found = has_pseudo_handle ? find_object(handle) : handles().look_up(handle);
     if (!found) {
         code = status::invalid_handle;
         return {};
@@ -82,7 +106,11 @@ template <class T>
     return ref<T>::adopt(static_cast<T*>(found.detach()));
 }
 
-/// CloseHandle.
+/// CloseHandle. Closing a pseudo handle does nothing.
 ntstatus close_handle(HANDLE handle) noexcept;
+
+/// DuplicateHandle within the process. `made` may be nullptr with DUPLICATE_CLOSE_SOURCE, which
+/// closes `source` whatever the result.
+ntstatus duplicate_handle(HANDLE source, DWORD options, HANDLE* made) noexcept;
 
 } // namespace rp::nt

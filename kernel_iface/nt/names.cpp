@@ -107,6 +107,26 @@ ntstatus name_table::open(const std::string& name, object_kind kind, HANDLE& mad
     return code;
 }
 
+ntstatus name_table::open_existing(const name_argument& argument,
+                                   object_kind kind,
+                                   HANDLE& made) noexcept try {
+    made = nullptr;
+    if (argument.narrow == nullptr && argument.wide == nullptr) {
+        return status::invalid_parameter;
+    }
+    std::string name;
+    if (const ntstatus code = normalize(argument, name); code != status::success) {
+        return code;
+    }
+    const std::lock_guard guard(lock_);
+    const ntstatus code = open(name, kind, made);
+    return code == status::object_name_exists ? status::success : code;
+
+} catch (const std::bad_alloc&) {
+
+    return status::no_memory;
+}
+
 void name_table::remember(const std::string& name, object& target) {
     const auto added = names_.emplace(name, object_name{&target, nullptr}).first;
     added->second.text = &added->first;

@@ -34,6 +34,10 @@ public:
     template <class T, class Make>
     ntstatus create(const name_argument& argument, HANDLE& made, const Make& make) noexcept;
 
+    /// Makes a handle to the existing object of that name. Results: success, invalid_parameter (no
+    /// name), object_name_not_found, and the failures of create.
+    ntstatus open_existing(const name_argument& argument, object_kind kind, HANDLE& made) noexcept;
+
     /// Removes the name of an object whose last handle was closed.
     void forget(object& target) noexcept;
 

@@ -28,6 +28,10 @@ enum class object_kind : uint8_t {
     registered_wait,
     timer_queue,
     queue_timer,
+    timer,
+    thread,
+    process,
+    apc_queue, ///< has no handles
 };
 
 struct alignas(16) object_header {

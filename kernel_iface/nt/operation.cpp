@@ -46,6 +46,7 @@
 #include "kernel_iface/linux/thread.hpp"
 #include "kernel_iface/nt/event.hpp"
 #include "kernel_iface/nt/misuse.hpp"
+#include "kernel_iface/nt/thread.hpp"
 #include "kernel_iface/nt/verify.hpp"
 #include "kernel_iface/nt/wait.hpp"
 
@@ -69,6 +70,9 @@ void destroy_operation(kernel::io_request& request) noexcept {
     auto& op = static_cast<io_operation&>(request);
     if (op.signal != nullptr) {
         op.signal->release();
+    }
+    if (op.apcs != nullptr) {
+        op.apcs->release();
     }
     if (op.file != nullptr) {
         op.file->release();
@@ -173,6 +177,20 @@ ntstatus decide(io_operation& op, int32_t res) noexcept {
     return is_wanted(op) ? undecided : status::cancelled;
 }
 
+void discard_completion(apc& self) noexcept {
+    static_cast<io_operation::completion_apc&>(self).op->drop();
+}
+
+void run_completion(apc& self) {
+    io_operation& op = *static_cast<io_operation::completion_apc&>(self).op;
+    const auto routine = op.routine;
+    const DWORD error = win32_of_status(op.status);
+    const auto bytes = static_cast<DWORD>(op.bytes);
+    LPOVERLAPPED const overlapped = op.overlapped;
+    op.drop();
+    routine(error, bytes, overlapped);
+}
+
 void end_operation(io_operation& op, ntstatus code) noexcept {
     file_object& file = *op.file;
     op.status = code;
@@ -195,6 +213,10 @@ void end_operation(io_operation& op, ntstatus code) noexcept {
     if (op.target != nullptr && !op.is_packet_suppressed) {
         op.hold();
         op.target->packet(op);
+    }
+    if (op.apcs != nullptr) {
+        op.hold(); // the APC's
+        op.apcs->operation_ends(op);
     }
     file.end_use();
 }
@@ -263,11 +285,24 @@ io_operation* make_operation(ref<file_object>& file, const transfer_call& call) 
     op->issuer = static_cast<uint32_t>(kernel::thread_id());
     op->event = reinterpret_cast<HANDLE>(event & ~uintptr_t{1});
     op->is_packet_suppressed = (event & 1U) != 0;
+    op->routine = call.routine;
+    op->completion.op = op;
+    op->completion.run = run_completion;
+    op->completion.discard = discard_completion;
     op->buffer = static_cast<char*>(call.buffer);
     op->wanted_bytes = call.bytes;
     op->is_write = call.is_write;
     op->file = file.detach();
     return op;
+}
+
+ntstatus current_apcs(ref<apc_queue>& apcs) noexcept {
+    thread_object* const thread = current_thread();
+    if (thread == nullptr) {
+        return status::no_memory;
+    }
+    apcs = ref<apc_queue>::share(&thread->apcs());
+    return status::success;
 }
 
 /// `file` is in use; the operation takes over that use.
@@ -280,8 +315,12 @@ ntstatus issue(ref<file_object> file, const transfer_call& call) noexcept {
         is_append |= call.is_write && file->about.appends_only;
     }
     ref<event_object> signal;
-    if (code == status::success) {
+    if (code == status::success && call.routine == nullptr) {
         code = resolve_event(call.overlapped, signal);
+    }
+    ref<apc_queue> apcs;
+    if (code == status::success && call.routine != nullptr) {
+        code = current_apcs(apcs);
     }
     if (code == status::success && verify::is_on()) [[unlikely]] {
         code = check_overlapped(call);
@@ -302,7 +341,20 @@ ntstatus issue(ref<file_object> file, const transfer_call& call) noexcept {
     choose_transfer(*op, keeper.about, is_append);
     prepare_transfer(*op);
     op->target = keeper.target(op->sink);
+    op->apcs = apcs.detach();
+    if (op->apcs != nullptr && op->target != nullptr) {
+        keeper.end_use();
+        verify::operation_not_begun(call.overlapped);
+        op->drop();
+        return status::invalid_parameter; // R-IO-27
+    }
+    if (op->apcs != nullptr) {
+        op->apcs->operation_begins(*op);
+    }
     if (!keeper.enlist(*op)) {
+        if (op->apcs != nullptr) {
+            op->apcs->operation_refused(*op);
+        }
         keeper.end_use();
         verify::operation_not_begun(call.overlapped);
         op->drop();
@@ -369,25 +421,47 @@ ntstatus transfer(const transfer_call& call) noexcept {
     return code;
 }
 
-DWORD overlapped_result(HANDLE file,
-                        LPOVERLAPPED overlapped,
-                        DWORD& bytes,
-                        int64_t deadline_ns) noexcept {
+ntstatus transfer_with_routine(const transfer_call& call) noexcept {
+    if (call.overlapped == nullptr || call.routine == nullptr) {
+        return status::invalid_parameter;
+    }
+    ntstatus code;
+    {
+        const auto file = reference<file_object>(call.file, code);
+        if (!file) {
+            return code;
+        }
+        if (!file->about.is_overlapped) {
+            return status::invalid_parameter;
+        }
+    }
+    code = transfer(call);
+    return code == status::pending ? status::success : code;
+}
+
+DWORD overlapped_result(
+    HANDLE file, LPOVERLAPPED overlapped, DWORD& bytes, int64_t deadline_ns, bool is_alertable) {
     ntstatus code = overlapped_status(*overlapped);
     if (code == status::pending) {
         if (deadline_ns == poll_deadline) {
             return ERROR_IO_INCOMPLETE;
         }
         const auto event = reinterpret_cast<uintptr_t>(overlapped->hEvent) & ~uintptr_t{1};
-        ntstatus waited;
-        if (event != 0) {
-            const auto handle = reinterpret_cast<HANDLE>(event);
-            waited = wait_handles({&handle, 1}, false, deadline_ns);
-        } else if (const auto target = reference<file_object>(file, waited)) {
-            waited = target->wait_for_end(overlapped, deadline_ns);
-        }
+        const ntstatus waited = wait_alertably([&]() noexcept {
+            ntstatus result;
+            if (event != 0) {
+                const auto handle = reinterpret_cast<HANDLE>(event);
+                result = wait_handles({&handle, 1}, false, deadline_ns, is_alertable);
+            } else if (const auto target = reference<file_object>(file, result)) {
+                result = target->wait_for_end(overlapped, deadline_ns, is_alertable);
+            }
+            return result;
+        });
         if (waited == status::timeout) {
             return WAIT_TIMEOUT;
+        }
+        if (waited == status::user_apc) {
+            return WAIT_IO_COMPLETION;
         }
         if (waited != status::success) {
             return win32_of_status(waited);

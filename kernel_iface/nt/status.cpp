@@ -21,6 +21,7 @@ struct conversion {
 constexpr std::array conversions = {
     conversion{status::success, 0},
     conversion{status::abandoned_wait_0, 735},
+    conversion{status::user_apc, 737},
     conversion{status::timeout, 258},
     conversion{status::pending, 997},
     conversion{status::object_name_exists, 183},

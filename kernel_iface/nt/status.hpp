@@ -18,6 +18,7 @@ using ntstatus = uint32_t;
 namespace status {
 inline constexpr ntstatus success = 0x00000000; // also: wait satisfied by object 0
 inline constexpr ntstatus abandoned_wait_0 = 0x00000080;
+inline constexpr ntstatus user_apc = 0x000000C0; // a wait ended because APCs are to be run
 inline constexpr ntstatus timeout = 0x00000102;
 inline constexpr ntstatus pending = 0x00000103;
 inline constexpr ntstatus object_name_exists = 0x40000000;

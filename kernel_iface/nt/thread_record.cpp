@@ -4,6 +4,8 @@
 #include "kernel_iface/linux/slab.hpp"
 #include "kernel_iface/linux/thread.hpp"
 #include "kernel_iface/nt/mutex.hpp"
+#include "kernel_iface/nt/thread.hpp"
+#include "kernel_iface/nt/timer.hpp"
 
 #include <new>
 
@@ -19,6 +21,8 @@ void retire_record(void* argument) {
     while (record->owned_mutexes != nullptr) {
         record->owned_mutexes->abandon(*record);
     }
+    disown_timers(*record);
+    end_thread(*record); // last: whoever waited for the thread finds everything else done
     record_of_thread = nullptr;
     records.give(record);
 }
@@ -45,6 +49,10 @@ thread_record* make_record() noexcept {
 
 thread_record* current_thread_record() noexcept {
     return record_of_thread != nullptr ? record_of_thread : make_record();
+}
+
+thread_record* existing_thread_record() noexcept {
+    return record_of_thread;
 }
 
 } // namespace rp::nt

@@ -34,6 +34,15 @@
 //
 // If the signaller's step 1 comes after the waiter's step 2, so does its step 3, and seq is stale.
 //
+// Objects that change by themselves (timers). Nobody signals them, so a waiter sleeps no longer
+// than the earliest of their next_change_ns(), and then advances them itself, under all locks;
+// timer.cpp has the race with those who set them. Advancing serves the waiters of the object, the
+// one that advances like any other. Waits without such objects do not pay for this.
+//
+// Alertable waits. The thread's APC queue is one more object, with an index of its own, looked at
+// after all others; in a wait for all it is an alternative to them. Its timers with completion
+// routines bound the sleep as well. apc.cpp has the rest.
+//
 // Rejected:
 // - One lock for all objects (what NT had): every SetEvent of every thread meets there.
 // - Polling objects one lock at a time for "any": set(0) then set(5) could be answered with 5.
@@ -49,7 +58,12 @@
 #include "kernel_iface/linux/blocking.hpp"
 #include "kernel_iface/linux/clock.hpp"
 #include "kernel_iface/linux/futex.hpp"
+#include "kernel_iface/nt/event.hpp"
 #include "kernel_iface/nt/handle_table.hpp"
+#include "kernel_iface/nt/mutex.hpp"
+#include "kernel_iface/nt/semaphore.hpp"
+#include "kernel_iface/nt/thread.hpp"
+#include "kernel_iface/nt/timer.hpp"
 
 #include <algorithm>
 #include <array>
@@ -66,6 +80,8 @@ public:
 
     void wake(wake_batch& batch) noexcept override { batch.add(record_); }
 
+    void look_again(wake_batch& batch) noexcept override { batch.add(record_); }
+
     [[nodiscard]] bool is_abandoned() const noexcept { return is_abandoned_; }
 
 private:
@@ -77,15 +93,19 @@ class lock_set {
 public:
     explicit lock_set(std::span<waitable* const> objects) noexcept {
         for (waitable* object : objects) {
-            // Insertion sort: sets are small and often already in order.
-            waitable** place = std::lower_bound(sorted_, sorted_ + count_, object, std::less<>());
-            if (place != sorted_ + count_ && *place == object) {
-                continue;
-            }
-            std::move_backward(place, sorted_ + count_, sorted_ + count_ + 1);
-            *place = object;
-            ++count_;
+            add(object);
         }
+    }
+
+    void add(waitable* object) noexcept {
+        // Insertion sort: sets are small and often already in order.
+        waitable** place = std::lower_bound(sorted_, sorted_ + count_, object, std::less<>());
+        if (place != sorted_ + count_ && *place == object) {
+            return;
+        }
+        std::move_backward(place, sorted_ + count_, sorted_ + count_ + 1);
+        *place = object;
+        ++count_;
     }
 
     void lock() noexcept {
@@ -104,37 +124,63 @@ public:
 
 private:
     size_t count_ = 0;
-    waitable* sorted_[wait_objects_max]; // the first count_ are valid
+    waitable* sorted_[wait_objects_max + 1]; // the first count_ are valid
 };
 
 /// One call of wait_objects.
 class wait_call {
 public:
     wait_call(std::span<waitable* const> objects, bool wants_all, thread_record& thread) noexcept
-        : objects_(objects), thread_(thread), locks_(objects), waiter_(thread, wants_all) {}
+        : objects_(objects), thread_(thread), locks_(objects), waiter_(thread, wants_all) {
+        for (const waitable* object : objects) {
+            is_timed_ |= object->changes_by_itself();
+        }
+    }
+
+    void make_alertable() noexcept {
+        is_alertable_ = true;
+        is_timed_ |= thread_.timers != nullptr;
+        // Without an object of this thread nobody can have found it to queue anything.
+        if (thread_.object != nullptr) {
+            apcs_ = &thread_.object->apcs();
+            locks_.add(apcs_);
+        }
+    }
 
     ntstatus wait_any(int64_t deadline_ns) noexcept;
     ntstatus wait_all(int64_t deadline_ns) noexcept;
 
 private:
     static constexpr ntstatus nothing = UINT32_MAX;
+    static constexpr uint32_t apcs_index = wait_objects_max; // of the queue among the objects
 
-    // These three need all locks.
+    // These need all locks.
     ntstatus take_any() noexcept;
     ntstatus take_all() noexcept;
+    ntstatus take_apcs() const noexcept;
+    void link_all() noexcept;
+    void advance_all(wake_batch& batch) noexcept;
+    [[nodiscard]] int64_t next_change_ns() const noexcept;
 
-    void link_all() noexcept {
-        for (size_t i = 0; i < objects_.size(); ++i) {
-            blocks_[i].owner = &waiter_;
-            blocks_[i].index = static_cast<uint32_t>(i);
-            objects_[i]->link(blocks_[i]);
-        }
+    /// Looks at the thread's own timers; without any lock, because they may be among the objects.
+    void look_at_timers() noexcept {
+        timers_ = is_alertable_ && thread_.timers != nullptr ? look_at_timer_apcs(thread_)
+                                                             : timer_apc_state{};
     }
+
+    int64_t refresh(int64_t deadline_ns) noexcept;
+    void sleep_for_any(int64_t deadline_ns) noexcept;
+    void unlink_all_in_turn() noexcept;
 
     std::span<waitable* const> objects_;
     thread_record& thread_;
+    apc_queue* apcs_ = nullptr;
+    bool is_alertable_ = false;
+    bool is_timed_ = false; // something may happen without anybody waking us
+    timer_apc_state timers_;
     lock_set locks_;
     thread_waiter waiter_;
+    wait_block apcs_block_;
     wait_block blocks_[wait_objects_max]; // the first objects_.size() are valid once linked
 };
 
@@ -145,13 +191,13 @@ ntstatus wait_call::take_any() noexcept {
             return static_cast<ntstatus>(i) + (was_abandoned ? status::abandoned_wait_0 : 0);
         }
     }
-    return nothing;
+    return take_apcs();
 }
 
 ntstatus wait_call::take_all() noexcept {
     for (waitable* object : objects_) {
         if (!object->is_available(&thread_)) {
-            return nothing;
+            return take_apcs();
         }
     }
     ntstatus result = status::success;
@@ -163,37 +209,115 @@ ntstatus wait_call::take_all() noexcept {
     return result;
 }
 
-ntstatus wait_call::wait_any(int64_t deadline_ns) noexcept {
-    locks_.lock();
-    const ntstatus taken = take_any();
-    if (taken != nothing || deadline_ns == poll_deadline) {
-        locks_.unlock();
-        return taken != nothing ? taken : status::timeout;
+ntstatus wait_call::take_apcs() const noexcept {
+    const bool is_any =
+        (apcs_ != nullptr && apcs_->is_available(&thread_)) || timers_.due_ns != INT64_MAX;
+    return is_any ? status::user_apc : nothing;
+}
+
+void wait_call::link_all() noexcept {
+    for (size_t i = 0; i < objects_.size(); ++i) {
+        blocks_[i].owner = &waiter_;
+        blocks_[i].index = static_cast<uint32_t>(i);
+        objects_[i]->link(blocks_[i]);
     }
-    link_all();
+    if (apcs_ != nullptr) {
+        apcs_block_.owner = &waiter_;
+        apcs_block_.index = apcs_index;
+        apcs_->link(apcs_block_);
+    }
+}
+
+void wait_call::advance_all(wake_batch& batch) noexcept {
+    for (waitable* object : objects_) {
+        object->advance(batch);
+    }
+}
+
+int64_t wait_call::next_change_ns() const noexcept {
+    int64_t next_ns = timers_.next_ns;
+    for (const waitable* object : objects_) {
+        next_ns = std::min(next_ns, object->next_change_ns());
+    }
+    return next_ns;
+}
+
+/// What time has changed, while linked: may satisfy this wait. Returns until when to sleep.
+int64_t wait_call::refresh(int64_t deadline_ns) noexcept {
+    look_at_timers();
+    if (timers_.due_ns != INT64_MAX && waiter_.claim(apcs_index)) {
+        return deadline_ns;
+    }
+    wake_batch batch;
+    locks_.lock();
+    advance_all(batch);
+    const int64_t next_ns = next_change_ns();
     locks_.unlock();
-    {
-        const kernel::blocking_scope announced;
-        for (;;) {
-            // mo: acquire, pairs thread.wake_word (wake_thread): a claim that bumped it is visible.
-            const uint32_t seen = thread_.wake_word.load(std::memory_order_acquire);
-            if (waiter_.outcome() != waiter::waiting) {
-                break;
+    return std::min(deadline_ns, next_ns);
+}
+
+void wait_call::sleep_for_any(int64_t deadline_ns) noexcept {
+    const kernel::blocking_scope announced;
+    for (;;) {
+        // mo: acquire, pairs thread.wake_word (wake_thread): a claim that bumped it is visible.
+        const uint32_t seen = thread_.wake_word.load(std::memory_order_acquire);
+        int64_t until_ns = deadline_ns;
+        if (is_timed_ && waiter_.outcome() == waiter::waiting) {
+            until_ns = refresh(deadline_ns);
+        }
+        if (waiter_.outcome() != waiter::waiting) {
+            return;
+        }
+        const bool is_over = kernel::futex_wait(thread_.wake_word, seen, until_ns) == -ETIMEDOUT &&
+                             until_ns == deadline_ns;
+        if (is_over) {
+            if (is_timed_) {
+                refresh(deadline_ns); // what came in time counts, however late we wake
             }
-            if (kernel::futex_wait(thread_.wake_word, seen, deadline_ns) == -ETIMEDOUT &&
-                waiter_.claim(waiter::timed_out)) {
-                break;
+            if (waiter_.claim(waiter::timed_out)) {
+                return;
             }
         }
     }
+}
+
+void wait_call::unlink_all_in_turn() noexcept {
     for (size_t i = 0; i < objects_.size(); ++i) {
         objects_[i]->lock().lock();
         objects_[i]->unlink(blocks_[i]);
         objects_[i]->lock().unlock();
     }
+    if (apcs_ != nullptr) {
+        apcs_->lock().lock();
+        apcs_->unlink(apcs_block_);
+        apcs_->lock().unlock();
+    }
+}
+
+ntstatus wait_call::wait_any(int64_t deadline_ns) noexcept {
+    {
+        look_at_timers();
+        wake_batch batch;
+        locks_.lock();
+        if (is_timed_) {
+            advance_all(batch);
+        }
+        const ntstatus taken = take_any();
+        if (taken != nothing || deadline_ns == poll_deadline) {
+            locks_.unlock();
+            return taken != nothing ? taken : status::timeout;
+        }
+        link_all();
+        locks_.unlock();
+    }
+    sleep_for_any(deadline_ns);
+    unlink_all_in_turn();
     const uint32_t outcome = waiter_.outcome();
     if (outcome == waiter::timed_out) {
         return status::timeout;
+    }
+    if (outcome == apcs_index) {
+        return status::user_apc;
     }
     return outcome + (waiter_.is_abandoned() ? status::abandoned_wait_0 : 0);
 }
@@ -204,36 +328,51 @@ ntstatus wait_call::wait_all(int64_t deadline_ns) noexcept {
     for (;;) {
         // mo: acquire, pairs thread.wake_word (wake_thread).
         const uint32_t seen = thread_.wake_word.load(std::memory_order_acquire);
-        locks_.lock();
-        const ntstatus taken = take_all();
-        if (taken != nothing || is_late) {
-            if (announced.has_value()) {
-                for (size_t i = 0; i < objects_.size(); ++i) {
-                    objects_[i]->unlink(blocks_[i]);
+        int64_t until_ns = deadline_ns;
+        {
+            look_at_timers();
+            wake_batch batch;
+            locks_.lock();
+            if (is_timed_) {
+                advance_all(batch);
+            }
+            const ntstatus taken = take_all();
+            if (taken != nothing || is_late) {
+                if (announced.has_value()) {
+                    for (size_t i = 0; i < objects_.size(); ++i) {
+                        objects_[i]->unlink(blocks_[i]);
+                    }
+                    if (apcs_ != nullptr) {
+                        apcs_->unlink(apcs_block_);
+                    }
                 }
+                locks_.unlock();
+                return taken != nothing ? taken : status::timeout;
+            }
+            if (!announced.has_value()) {
+                link_all();
+            }
+            if (is_timed_) {
+                until_ns = std::min(deadline_ns, next_change_ns());
             }
             locks_.unlock();
-            return taken != nothing ? taken : status::timeout;
         }
-        if (!announced.has_value()) {
-            link_all();
-        }
-        locks_.unlock();
         if (!announced.has_value()) {
             announced.emplace();
         }
-        is_late = kernel::futex_wait(thread_.wake_word, seen, deadline_ns) == -ETIMEDOUT;
+        is_late = kernel::futex_wait(thread_.wake_word, seen, until_ns) == -ETIMEDOUT &&
+                  until_ns == deadline_ns;
     }
 }
 
 /// The case that matters: no array of references to set up and take down.
-ntstatus wait_handle(HANDLE handle, int64_t deadline_ns) noexcept {
-    const ref<object> target = handles().look_up(handle);
+ntstatus wait_handle(HANDLE handle, int64_t deadline_ns, bool is_alertable) noexcept {
+    const ref<object> target = find_object(handle);
     if (!target) {
         return status::invalid_handle;
     }
     waitable* const one = target->as_waitable();
-    return one != nullptr ? wait_objects({&one, 1}, false, deadline_ns)
+    return one != nullptr ? wait_objects({&one, 1}, false, deadline_ns, is_alertable)
                           : status::object_type_mismatch;
 }
 
@@ -250,20 +389,27 @@ int64_t deadline_after_ms(DWORD milliseconds) noexcept {
     return kernel::now_ns() + int64_t{milliseconds} * ns_per_ms;
 }
 
-ntstatus
-wait_objects(std::span<waitable* const> objects, bool wants_all, int64_t deadline_ns) noexcept {
+ntstatus wait_objects(std::span<waitable* const> objects,
+                      bool wants_all,
+                      int64_t deadline_ns,
+                      bool is_alertable) noexcept {
     thread_record* thread = current_thread_record();
     if (thread == nullptr) {
         return status::no_memory;
     }
     wait_call call(objects, wants_all, *thread);
+    if (is_alertable) {
+        call.make_alertable();
+    }
     return wants_all ? call.wait_all(deadline_ns) : call.wait_any(deadline_ns);
 }
 
-ntstatus
-wait_handles(std::span<const HANDLE> handles, bool wants_all, int64_t deadline_ns) noexcept {
+ntstatus wait_handles(std::span<const HANDLE> handles,
+                      bool wants_all,
+                      int64_t deadline_ns,
+                      bool is_alertable) noexcept {
     if (handles.size() == 1) {
-        return wait_handle(handles[0], deadline_ns);
+        return wait_handle(handles[0], deadline_ns, is_alertable);
     }
     if (handles.empty() || handles.size() > wait_objects_max) {
         return status::invalid_parameter;
@@ -271,7 +417,7 @@ wait_handles(std::span<const HANDLE> handles, bool wants_all, int64_t deadline_n
     std::array<waitable*, wait_objects_max> objects;
     std::array<ref<object>, wait_objects_max> references;
     for (size_t i = 0; i < handles.size(); ++i) {
-        references[i] = nt::handles().look_up(handles[i]);
+        references[i] = find_object(handles[i]);
         if (!references[i]) {
             return status::invalid_handle;
         }
@@ -284,7 +430,32 @@ wait_handles(std::span<const HANDLE> handles, bool wants_all, int64_t deadline_n
     if (wants_all && lock_set(set).size() != set.size()) {
         return status::invalid_parameter;
     }
-    return wait_objects(set, wants_all, deadline_ns);
+    return wait_objects(set, wants_all, deadline_ns, is_alertable);
+}
+
+ntstatus signal_object(HANDLE handle) noexcept {
+    const ref<object> target = find_object(handle);
+    if (!target) {
+        return status::invalid_handle;
+    }
+    switch (target->kind()) {
+    case object_kind::event:
+        return set_event(handle);
+    case object_kind::semaphore:
+        return release_semaphore(handle, 1, nullptr);
+    case object_kind::mutex:
+        return release_mutex(handle);
+    default:
+        return status::object_type_mismatch;
+    }
+}
+
+ntstatus check_waitable(HANDLE handle) noexcept {
+    const ref<object> target = find_object(handle);
+    if (!target) {
+        return status::invalid_handle;
+    }
+    return target->as_waitable() != nullptr ? status::success : status::object_type_mismatch;
 }
 
 void sleep_until(int64_t deadline_ns) noexcept {

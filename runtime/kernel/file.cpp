@@ -11,6 +11,15 @@ namespace nt = rp::nt;
 
 namespace {
 
+/// ReadFileEx and WriteFileEx: the documentation has programs look at the last error on success,
+/// too.
+BOOL transfer_ex_result(const nt::transfer_call& call) noexcept {
+    const nt::errno_keeper keeper;
+    const nt::ntstatus code = nt::transfer_with_routine(call);
+    nt::set_last_error(nt::win32_of_status(code));
+    return code == nt::status::success ? TRUE : FALSE;
+}
+
 /// ReadFile and WriteFile: pending is FALSE with ERROR_IO_PENDING (R-FILE-3).
 BOOL transfer_result(const nt::transfer_call& call) noexcept {
     const nt::errno_keeper keeper;
@@ -25,12 +34,14 @@ BOOL transfer_result(const nt::transfer_call& call) noexcept {
 BOOL overlapped_result(HANDLE file,
                        LPOVERLAPPED overlapped,
                        LPDWORD transferred,
-                       int64_t deadline_ns) noexcept {
+                       int64_t deadline_ns,
+                       bool is_alertable) {
     if (overlapped == nullptr || transferred == nullptr) {
         nt::set_last_error(ERROR_INVALID_PARAMETER);
         return FALSE;
     }
-    const DWORD error = nt::overlapped_result(file, overlapped, *transferred, deadline_ns);
+    const DWORD error =
+        nt::overlapped_result(file, overlapped, *transferred, deadline_ns, is_alertable);
     if (error == ERROR_SUCCESS) {
         return TRUE;
     }
@@ -79,7 +90,7 @@ RP_EXPORT BOOL WINAPI ReadFile(HANDLE hFile,
                                LPDWORD lpNumberOfBytesRead,
                                LPOVERLAPPED lpOverlapped) {
     return transfer_result(
-        {hFile, false, lpBuffer, nNumberOfBytesToRead, lpNumberOfBytesRead, lpOverlapped});
+        {hFile, false, lpBuffer, nNumberOfBytesToRead, lpNumberOfBytesRead, lpOverlapped, nullptr});
 }
 
 RP_EXPORT BOOL WINAPI WriteFile(HANDLE hFile,
@@ -92,7 +103,37 @@ RP_EXPORT BOOL WINAPI WriteFile(HANDLE hFile,
                             const_cast<void*>(lpBuffer),
                             nNumberOfBytesToWrite,
                             lpNumberOfBytesWritten,
-                            lpOverlapped});
+                            lpOverlapped,
+                            nullptr});
+}
+
+RP_EXPORT BOOL WINAPI ReadFileEx(HANDLE hFile,
+                                 LPVOID lpBuffer,
+                                 DWORD nNumberOfBytesToRead,
+                                 LPOVERLAPPED lpOverlapped,
+                                 LPOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine) {
+    nt::transfer_call call;
+    call.file = hFile;
+    call.buffer = lpBuffer;
+    call.bytes = nNumberOfBytesToRead;
+    call.overlapped = lpOverlapped;
+    call.routine = lpCompletionRoutine;
+    return transfer_ex_result(call);
+}
+
+RP_EXPORT BOOL WINAPI WriteFileEx(HANDLE hFile,
+                                  LPCVOID lpBuffer,
+                                  DWORD nNumberOfBytesToWrite,
+                                  LPOVERLAPPED lpOverlapped,
+                                  LPOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine) {
+    nt::transfer_call call;
+    call.file = hFile;
+    call.is_write = true;
+    call.buffer = const_cast<void*>(lpBuffer);
+    call.bytes = nNumberOfBytesToWrite;
+    call.overlapped = lpOverlapped;
+    call.routine = lpCompletionRoutine;
+    return transfer_ex_result(call);
 }
 
 RP_EXPORT BOOL WINAPI FlushFileBuffers(HANDLE hFile) {
@@ -105,16 +146,17 @@ RP_EXPORT BOOL WINAPI GetOverlappedResult(HANDLE hFile,
                                           LPDWORD lpNumberOfBytesTransferred,
                                           BOOL bWait) {
     const int64_t deadline_ns = nt::deadline_after_ms(bWait != FALSE ? INFINITE : 0);
-    return overlapped_result(hFile, lpOverlapped, lpNumberOfBytesTransferred, deadline_ns);
+    return overlapped_result(hFile, lpOverlapped, lpNumberOfBytesTransferred, deadline_ns, false);
 }
 
 RP_EXPORT BOOL WINAPI GetOverlappedResultEx(HANDLE hFile,
                                             LPOVERLAPPED lpOverlapped,
                                             LPDWORD lpNumberOfBytesTransferred,
                                             DWORD dwMilliseconds,
-                                            BOOL /*bAlertable*/) {
+                                            BOOL bAlertable) {
     const int64_t deadline_ns = nt::deadline_after_ms(dwMilliseconds);
-    return overlapped_result(hFile, lpOverlapped, lpNumberOfBytesTransferred, deadline_ns);
+    return overlapped_result(
+        hFile, lpOverlapped, lpNumberOfBytesTransferred, deadline_ns, bAlertable != FALSE);
 }
 
 RP_EXPORT BOOL WINAPI CancelIo(HANDLE hFile) {

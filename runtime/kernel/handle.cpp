@@ -3,6 +3,7 @@
 #include "kernel_iface/nt/file_open.hpp"
 #include "kernel_iface/nt/handle_table.hpp"
 #include "kernel_iface/nt/misuse.hpp"
+#include "kernel_iface/nt/process.hpp"
 #include "runtime/export.hpp"
 
 #include <ringpool/ringpool.h>
@@ -12,6 +13,28 @@ namespace nt = rp::nt;
 RP_EXPORT BOOL WINAPI CloseHandle(HANDLE hObject) {
     const nt::errno_keeper keeper;
     return nt::win32_result(nt::close_handle(hObject));
+}
+
+RP_EXPORT BOOL WINAPI DuplicateHandle(HANDLE hSourceProcessHandle,
+                                      HANDLE hSourceHandle,
+                                      HANDLE hTargetProcessHandle,
+                                      LPHANDLE lpTargetHandle,
+                                      DWORD /*dwDesiredAccess*/,
+                                      BOOL /*bInheritHandle*/,
+                                      DWORD dwOptions) {
+    const nt::errno_keeper keeper;
+    for (const HANDLE handle : {hSourceProcessHandle, hTargetProcessHandle}) {
+        nt::ntstatus code;
+        const auto process = nt::reference<nt::process_object>(handle, code);
+        if (!process) {
+            return nt::win32_result(code);
+        }
+        // Another process has no handle table that we could reach.
+        if (process.get() != nt::current_process()) {
+            return nt::win32_result(nt::status::access_denied);
+        }
+    }
+    return nt::win32_result(nt::duplicate_handle(hSourceHandle, dwOptions, lpTargetHandle));
 }
 
 RP_EXPORT DWORD WINAPI GetLastError(VOID) {

@@ -36,6 +36,13 @@ HANDLE create_mutex(BOOL is_initial_owner, const nt::name_argument& name) noexce
     return named_result(code, made);
 }
 
+/// Open*: the last error changes on failure only.
+HANDLE open_named(nt::object_kind kind, const nt::name_argument& name) noexcept {
+    HANDLE made = nullptr;
+    nt::win32_result(nt::names().open_existing(name, kind, made));
+    return made;
+}
+
 } // namespace
 
 RP_EXPORT HANDLE WINAPI CreateEventA(LPSECURITY_ATTRIBUTES /*lpEventAttributes*/,
@@ -60,6 +67,22 @@ RP_EXPORT BOOL WINAPI ResetEvent(HANDLE hEvent) {
     return nt::win32_result(nt::reset_event(hEvent));
 }
 
+RP_EXPORT BOOL WINAPI PulseEvent(HANDLE hEvent) {
+    return nt::win32_result(nt::pulse_event(hEvent));
+}
+
+RP_EXPORT HANDLE WINAPI OpenEventA(DWORD /*dwDesiredAccess*/,
+                                   BOOL /*bInheritHandle*/,
+                                   LPCSTR lpName) {
+    return open_named(nt::object_kind::event, {lpName, nullptr});
+}
+
+RP_EXPORT HANDLE WINAPI OpenEventW(DWORD /*dwDesiredAccess*/,
+                                   BOOL /*bInheritHandle*/,
+                                   LPCWSTR lpName) {
+    return open_named(nt::object_kind::event, {nullptr, lpName});
+}
+
 RP_EXPORT HANDLE WINAPI CreateSemaphoreA(LPSECURITY_ATTRIBUTES /*lpSemaphoreAttributes*/,
                                          LONG lInitialCount,
                                          LONG lMaximumCount,
@@ -80,6 +103,18 @@ RP_EXPORT BOOL WINAPI ReleaseSemaphore(HANDLE hSemaphore,
     return nt::win32_result(nt::release_semaphore(hSemaphore, lReleaseCount, lpPreviousCount));
 }
 
+RP_EXPORT HANDLE WINAPI OpenSemaphoreA(DWORD /*dwDesiredAccess*/,
+                                       BOOL /*bInheritHandle*/,
+                                       LPCSTR lpName) {
+    return open_named(nt::object_kind::semaphore, {lpName, nullptr});
+}
+
+RP_EXPORT HANDLE WINAPI OpenSemaphoreW(DWORD /*dwDesiredAccess*/,
+                                       BOOL /*bInheritHandle*/,
+                                       LPCWSTR lpName) {
+    return open_named(nt::object_kind::semaphore, {nullptr, lpName});
+}
+
 RP_EXPORT HANDLE WINAPI CreateMutexA(LPSECURITY_ATTRIBUTES /*lpMutexAttributes*/,
                                      BOOL bInitialOwner,
                                      LPCSTR lpName) {
@@ -94,4 +129,16 @@ RP_EXPORT HANDLE WINAPI CreateMutexW(LPSECURITY_ATTRIBUTES /*lpMutexAttributes*/
 
 RP_EXPORT BOOL WINAPI ReleaseMutex(HANDLE hMutex) {
     return nt::win32_result(nt::release_mutex(hMutex));
+}
+
+RP_EXPORT HANDLE WINAPI OpenMutexA(DWORD /*dwDesiredAccess*/,
+                                   BOOL /*bInheritHandle*/,
+                                   LPCSTR lpName) {
+    return open_named(nt::object_kind::mutex, {lpName, nullptr});
+}
+
+RP_EXPORT HANDLE WINAPI OpenMutexW(DWORD /*dwDesiredAccess*/,
+                                   BOOL /*bInheritHandle*/,
+                                   LPCWSTR lpName) {
+    return open_named(nt::object_kind::mutex, {nullptr, lpName});
 }

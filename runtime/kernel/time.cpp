@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Clocks and ids.
+// Clocks.
 #include "kernel_iface/linux/clock.hpp"
-#include "kernel_iface/linux/thread.hpp"
 #include "runtime/export.hpp"
 
 #include <windows.h>
-
-#include <unistd.h>
 
 #include <cstdint>
 
@@ -20,14 +17,6 @@ constexpr int64_t ns_per_count = 100;
 constexpr int64_t counts_per_second = 1'000'000'000 / ns_per_count;
 
 } // namespace
-
-RP_EXPORT DWORD WINAPI GetCurrentThreadId(VOID) {
-    return static_cast<DWORD>(rp::kernel::thread_id());
-}
-
-RP_EXPORT DWORD WINAPI GetCurrentProcessId(VOID) {
-    return static_cast<DWORD>(::getpid());
-}
 
 RP_EXPORT ULONGLONG WINAPI GetTickCount64(VOID) {
     return static_cast<ULONGLONG>(rp::kernel::now_ns() / ns_per_ms);

@@ -157,6 +157,10 @@ protected:
 
     friend class group;
 
+    /// Keeps the object alive until leave_wait().
+    void enter_wait() noexcept;
+    void leave_wait() noexcept;
+
     /// Takes one call back that is pending and not yet claimed; needs `takes_batches_` false.
     [[nodiscard]] bool recall_one() noexcept;
 
@@ -170,8 +174,6 @@ private:
     [[nodiscard]] bool leave_queue(sched::engine& served_by) noexcept;
     uint32_t cancel_batch() noexcept;
     void release_running(uint64_t one) noexcept;
-    void enter_wait() noexcept;
-    void leave_wait() noexcept;
     template <class Quiet>
     void wait_for(Quiet is_quiet) noexcept;
 };

@@ -22,4 +22,11 @@ due_time due_time::of(const FILETIME& from) noexcept {
     return due;
 }
 
+int64_t due_time::deadline_ns(int64_t now_ns, int64_t wall_offset_ns) const noexcept {
+    if (is_absolute) {
+        return ns - wall_offset_ns;
+    }
+    return now_ns > INT64_MAX - ns ? INT64_MAX : now_ns + ns;
+}
+
 } // namespace rp::tp

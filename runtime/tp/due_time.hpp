@@ -14,11 +14,9 @@ struct due_time {
 
     /// Negative: relative, in 100 ns; zero: at once; positive: UTC since 1601.
     static due_time of(const FILETIME& from) noexcept;
-};
 
-/// `a + b` for non-negative operands, at most INT64_MAX.
-constexpr int64_t saturated_sum(int64_t a, int64_t b) noexcept {
-    return a > INT64_MAX - b ? INT64_MAX : a + b;
-}
+    /// CLOCK_MONOTONIC, as things stand now.
+    [[nodiscard]] int64_t deadline_ns(int64_t now_ns, int64_t wall_offset_ns) const noexcept;
+};
 
 } // namespace rp::tp

@@ -91,7 +91,7 @@ bool timer::take_back() noexcept {
 bool timer::arm(const due_time& due, int64_t now_ns, sched::item*& runnable) noexcept {
     const int64_t window_ns = window_ms_ * ns_per_ms;
     const int64_t offset = due.is_absolute ? kernel::wall_clock_offset_ns() : 0;
-    nominal_due_ns_ = due.is_absolute ? due.ns - offset : saturated_sum(now_ns, due.ns);
+    nominal_due_ns_ = due.deadline_ns(now_ns, offset);
     if (nominal_due_ns_ <= now_ns) {
         nominal_due_ns_ = now_ns;
         runnable = tick(now_ns);

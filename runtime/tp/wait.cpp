@@ -7,7 +7,6 @@
 #include "kernel_iface/nt/status.hpp"
 #include "runtime/export.hpp"
 #include "runtime/tp/checked.hpp"
-#include "runtime/tp/due_time.hpp"
 #include "runtime/tp/registration.hpp"
 #include "runtime/tp/run_call.hpp"
 #include "scheduler/visit.hpp"
@@ -110,13 +109,50 @@ void wait::place_after_signal(void* self) noexcept {
     object.engine().place(object, sched::origin::spawn);
 }
 
-sched::item* wait::on_expiry(sched::timer_entry& entry, int64_t /*now_ns*/) noexcept {
+sched::item* wait::on_expiry(sched::timer_entry& entry, int64_t now_ns) noexcept {
     auto& object = static_cast<wait&>(entry);
+    // Taking the arming down disarms the entry first, so what is watched is still there.
+    nt::waitable& target = *object.watched_->as_waitable();
+    int64_t next_change_ns = sched::timers::never;
+    if (target.changes_by_itself()) {
+        nt::wake_batch batch;
+        const std::scoped_lock guard(target.lock());
+        target.advance(batch); // may satisfy this wait, like any other
+        next_change_ns = target.next_change_ns();
+    }
+    if (object.outcome() != waiting) {
+        return nullptr;
+    }
+    if (!object.has_timed_out(now_ns)) {
+        (void)object.arm(now_ns, next_change_ns);
+        return nullptr;
+    }
     if (!object.nt::waiter::claim(timed_out)) {
         return nullptr;
     }
     object.note(WAIT_TIMEOUT);
     return object.owe_one();
+}
+
+/// Under the object's lock: its next change has moved.
+void wait::look_again(nt::wake_batch& batch) noexcept {
+    enter_wait();
+    batch.add(&look_after_change, this);
+}
+
+void wait::look_after_change(void* self) noexcept {
+    auto& object = *static_cast<wait*>(self);
+    sched::engine& served_by = object.engine();
+    const sched::visit inside(served_by);
+    bool is_nearer = false;
+    {
+        const std::scoped_lock guard(object.arming_lock_);
+        is_nearer = object.watched_ && object.outcome() == waiting && object.update_deadline();
+    }
+    if (is_nearer) {
+        served_by.deadline_came_nearer();
+    }
+    object.leave_wait();
 }
 
 /// True: the arming has been kept from yielding a call. Nobody is looking at the waiter afterwards.
@@ -151,14 +187,63 @@ void wait::let_go_of_timed_out() noexcept {
 
 // --- arming --------------------------------------------------------------------------------------
 
+bool wait::has_timed_out(int64_t now_ns) const noexcept {
+    if (!has_timeout_) {
+        return false;
+    }
+    return timeout_.is_absolute ? timeout_.ns <= now_ns + kernel::wall_clock_offset_ns()
+                                : timeout_ns_ <= now_ns;
+}
+
+/// Arms for the timeout or the next change. True: somebody has to look at the deadlines earlier.
+bool wait::arm(int64_t now_ns, int64_t next_change_ns) noexcept {
+    sched::timers& deadlines = engine().deadlines();
+    const int64_t offset =
+        has_timeout_ && timeout_.is_absolute ? kernel::wall_clock_offset_ns() : 0;
+    const int64_t until_ns = !has_timeout_          ? sched::timers::never
+                             : timeout_.is_absolute ? timeout_.ns - offset
+                                                    : timeout_ns_;
+    if (until_ns == sched::timers::never && next_change_ns == sched::timers::never) {
+        return false;
+    }
+    if (has_timeout_ && timeout_.is_absolute && until_ns <= next_change_ns) {
+        return deadlines.arm_absolute(*this, timeout_.ns, now_ns, offset);
+    }
+    return deadlines.arm(*this, std::min(until_ns, next_change_ns), now_ns);
+}
+
+/// The next change of what is watched has moved.
+bool wait::update_deadline() noexcept {
+    nt::waitable& object = *watched_->as_waitable();
+    int64_t next_change_ns = sched::timers::never;
+    {
+        const std::scoped_lock guard(object.lock());
+        next_change_ns = object.next_change_ns();
+    }
+    sched::timers& deadlines = engine().deadlines();
+    const std::scoped_lock guard(deadlines.lock());
+    (void)deadlines.disarm(*this);
+    return arm(kernel::now_ns(), next_change_ns);
+}
+
 /// Begins to wait for watched_. Returns the item to place when the outcome is known at once.
 sched::item* wait::watch(const FILETIME* timeout, bool& is_nearer) noexcept {
     begin_again();
     nt::waitable& object = *watched_->as_waitable();
     block_.owner = this;
     block_.index = 0;
+    has_timeout_ = timeout != nullptr;
+    const bool is_timed = has_timeout_ || object.changes_by_itself();
+    const int64_t now = is_timed ? kernel::now_ns() : 0;
+    if (has_timeout_) {
+        timeout_ = due_time::of(*timeout);
+        timeout_ns_ = timeout_.is_absolute ? 0 : timeout_.deadline_ns(now, 0);
+    }
+    int64_t next_change_ns = sched::timers::never;
     {
+        nt::wake_batch batch;
         const std::scoped_lock guard(object.lock());
+        object.advance(batch);
         if (object.is_available(nullptr)) {
             (void)object.consume(nullptr);
             (void)nt::waiter::claim(0);
@@ -166,21 +251,16 @@ sched::item* wait::watch(const FILETIME* timeout, bool& is_nearer) noexcept {
             return owe_one();
         }
         object.link(block_);
+        next_change_ns = object.next_change_ns();
     }
-    if (timeout == nullptr) {
+    if (!is_timed) {
         return nullptr;
     }
-    const due_time due = due_time::of(*timeout);
-    const int64_t now = kernel::now_ns();
-    const int64_t offset = due.is_absolute ? kernel::wall_clock_offset_ns() : 0;
-    const int64_t until_ns = due.is_absolute ? due.ns - offset : saturated_sum(now, due.ns);
-    sched::timers& deadlines = engine().deadlines();
-    const std::scoped_lock guard(deadlines.lock());
-    if (until_ns <= now) {
+    const std::scoped_lock guard(engine().deadlines().lock());
+    if (has_timed_out(now)) {
         return on_expiry(*this, now);
     }
-    is_nearer = due.is_absolute ? deadlines.arm_absolute(*this, due.ns, now, offset)
-                                : deadlines.arm(*this, until_ns, now);
+    is_nearer = arm(now, next_change_ns);
     return nullptr;
 }
 

@@ -19,6 +19,10 @@
 //   4. begins again
 // After step 3 nobody is inside steps 1 to 3 of the others, so the waiter may be used again.
 //
+// Objects that change by themselves (waitable timers) are advanced by us when their time comes: the
+// entry is then due at the next change or the timeout, whichever is earlier. Somebody who changes
+// that time tells us under the object's lock; the deadline is moved after that lock was released.
+//
 // A call does not know its arming: results are counted, and a call takes a signal if one is left,
 // else a timeout. With several calls pending their order is open anyway (R-LIFE-18).
 //
@@ -26,6 +30,7 @@
 // its call comes (no recall, R-WAIT-15 allows FALSE for it).
 #include "kernel_iface/nt/dispatcher.hpp"
 #include "runtime/tp/callback_object.hpp"
+#include "runtime/tp/due_time.hpp"
 #include "scheduler/timers.hpp"
 
 namespace rp::tp {
@@ -53,13 +58,20 @@ private:
     static void run_one(sched::item& self, sched::worker& w) noexcept;
     static sched::item* on_expiry(sched::timer_entry& entry, int64_t now_ns) noexcept;
     static void place_after_signal(void* self) noexcept;
+    static void look_after_change(void* self) noexcept;
     void wake(nt::wake_batch& batch) noexcept override;
+    void look_again(nt::wake_batch& batch) noexcept override;
     void calls_dropped(uint32_t count) noexcept override;
     void destroy() noexcept override;
 
     // These need the arming lock.
     [[nodiscard]] bool take_down(nt::ref<nt::object>& let_go) noexcept;
     [[nodiscard]] sched::item* watch(const FILETIME* timeout, bool& is_nearer) noexcept;
+    [[nodiscard]] bool update_deadline() noexcept;
+
+    // These need the lock of the deadlines.
+    [[nodiscard]] bool arm(int64_t now_ns, int64_t next_change_ns) noexcept;
+    [[nodiscard]] bool has_timed_out(int64_t now_ns) const noexcept;
 
     void note(TP_WAIT_RESULT result) noexcept;
     TP_WAIT_RESULT take_result() noexcept;
@@ -73,6 +85,10 @@ private:
     bool is_released_ = false;    // closed, or its group: nothing is armed any more (R-GRP-11)
     nt::ref<nt::object> watched_; // while the block may be linked
     nt::wait_block block_{};      // guard: the watched object's lock
+    // guard: arming_lock_ to write, the lock of the deadlines to read
+    bool has_timeout_ = false;
+    due_time timeout_;
+    int64_t timeout_ns_ = 0; // CLOCK_MONOTONIC, for relative timeouts
 };
 
 } // namespace rp::tp

@@ -456,3 +456,91 @@ TEST("R-WAIT-2", "a thread that waits and a wait object share the signals of one
     CloseHandle(event);
     watch_end(w);
 }
+
+/* A waitable timer that is signalled after so many milliseconds. */
+static HANDLE timer_after(BOOL manual, LONGLONG ms, LONG period) {
+    LARGE_INTEGER due;
+    HANDLE timer = CreateWaitableTimerA(NULL, manual, NULL);
+    due.QuadPart = -ms * 10000;
+    if (!timer || !SetWaitableTimer(timer, &due, period, NULL, NULL, FALSE))
+        abort();
+    return timer;
+}
+
+TEST("R-WAIT-21", "a waitable timer brings the callback when its time has come") {
+    struct watch* w = watch_new(2);
+    PTP_WAIT wait = new_wait(w, on_wait);
+    for (int manual = 0; manual < 2; manual++) {
+        ULONGLONG begin = GetTickCount64();
+        HANDLE timer = timer_after(manual, 20, 0);
+        SetThreadpoolWait(wait, timer, manual ? in_ms(FAR_MS) : NULL);
+        CHECK(take(w->fired, 1));
+        CHECK_OP(GetTickCount64() - begin + 1, >=, 20);
+        CHECK_EQ(WaitForSingleObject(timer, 0), manual ? WAIT_OBJECT_0 : WAIT_TIMEOUT);
+        CloseHandle(timer);
+    }
+    CHECK_EQ(count(&w->signals), 2);
+    end_wait(wait);
+    watch_end(w);
+}
+
+TEST("R-WAIT-21", "a timeout may come before a waitable timer") {
+    struct watch* w = watch_new(2);
+    PTP_WAIT wait = new_wait(w, on_wait);
+    HANDLE timer = timer_after(FALSE, FAR_MS, 0);
+    SetThreadpoolWait(wait, timer, in_ms(15));
+    CHECK(take(w->fired, 1));
+    CHECK_EQ(count(&w->timeouts), 1);
+    end_wait(wait);
+    CloseHandle(timer);
+    watch_end(w);
+}
+
+TEST("R-WAIT-21", "a waitable timer that is set again while it is watched") {
+    struct watch* w = watch_new(2);
+    PTP_WAIT wait = new_wait(w, on_wait);
+    HANDLE timer = timer_after(FALSE, FAR_MS, 0);
+    SetThreadpoolWait(wait, timer, NULL);
+    CHECK(quiet(w->fired));
+    LARGE_INTEGER due;
+    due.QuadPart = -10 * 10000;
+    CHECK(SetWaitableTimer(timer, &due, 0, NULL, NULL, FALSE));
+    CHECK(take(w->fired, 1));
+    CHECK_EQ(count(&w->signals), 1);
+    end_wait(wait);
+    CloseHandle(timer);
+    watch_end(w);
+}
+
+TEST("R-WAIT-21", "a periodic waitable timer, watched again and again") {
+    struct watch* w = watch_new(2);
+    PTP_WAIT wait = new_wait(w, on_wait);
+    HANDLE timer = timer_after(FALSE, 5, 5);
+    w->target = timer;
+    SetThreadpoolWait(wait, timer, NULL);
+    CHECK(take(w->fired, 5));
+    CancelWaitableTimer(timer);
+    end_wait(wait);
+    CloseHandle(timer);
+    watch_end(w);
+}
+
+static DWORD WINAPI ends_at_once(LPVOID context) {
+    (void)context;
+    return 7;
+}
+
+TEST("R-WAIT-21", "a thread's end brings the callback") {
+    struct watch* w = watch_new(2);
+    PTP_WAIT wait = new_wait(w, on_wait);
+    HANDLE thread = CreateThread(NULL, 0, ends_at_once, NULL, CREATE_SUSPENDED, NULL);
+    REQUIRE(thread != NULL);
+    SetThreadpoolWait(wait, thread, NULL);
+    CHECK(quiet(w->fired));
+    CHECK(ResumeThread(thread) != (DWORD)-1);
+    CHECK(take(w->fired, 1));
+    CHECK_EQ(count(&w->signals), 1);
+    end_wait(wait);
+    CloseHandle(thread);
+    watch_end(w);
+}

@@ -70,6 +70,18 @@ WINBASEAPI BOOL WINAPI WriteFile(HANDLE hFile,
                                  DWORD nNumberOfBytesToWrite,
                                  LPDWORD lpNumberOfBytesWritten,
                                  LPOVERLAPPED lpOverlapped);
+/* The routine runs as an APC in an alertable wait of the calling thread, never elsewhere. Not for
+ * handles bound to a TP_IO (R-IO-27). The thread's exit cancels what it has issued this way. */
+WINBASEAPI BOOL WINAPI ReadFileEx(HANDLE hFile,
+                                  LPVOID lpBuffer,
+                                  DWORD nNumberOfBytesToRead,
+                                  LPOVERLAPPED lpOverlapped,
+                                  LPOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine);
+WINBASEAPI BOOL WINAPI WriteFileEx(HANDLE hFile,
+                                   LPCVOID lpBuffer,
+                                   DWORD nNumberOfBytesToWrite,
+                                   LPOVERLAPPED lpOverlapped,
+                                   LPOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine);
 WINBASEAPI BOOL WINAPI FlushFileBuffers(HANDLE hFile);
 
 WINBASEAPI DWORD WINAPI SetFilePointer(HANDLE hFile,

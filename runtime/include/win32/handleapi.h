@@ -12,6 +12,15 @@ extern "C" {
 
 WINBASEAPI BOOL WINAPI CloseHandle(HANDLE hObject);
 
+/* Both processes must be the calling one. A duplicate has the rights of its source. */
+WINBASEAPI BOOL WINAPI DuplicateHandle(HANDLE hSourceProcessHandle,
+                                       HANDLE hSourceHandle,
+                                       HANDLE hTargetProcessHandle,
+                                       LPHANDLE lpTargetHandle,
+                                       DWORD dwDesiredAccess,
+                                       BOOL bInheritHandle,
+                                       DWORD dwOptions);
+
 #ifdef __cplusplus
 }
 #endif

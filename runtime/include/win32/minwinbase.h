@@ -69,6 +69,29 @@ typedef struct _SYSTEMTIME {
 typedef DWORD(WINAPI* PTHREAD_START_ROUTINE)(LPVOID lpThreadParameter);
 typedef PTHREAD_START_ROUTINE LPTHREAD_START_ROUTINE;
 
+#define STILL_ACTIVE 0x103
+
+/* Why a timer may wake the machine; Linux has no use for it (SetWaitableTimerEx). */
+typedef struct _REASON_CONTEXT {
+    ULONG Version;
+    DWORD Flags;
+
+    union {
+        struct {
+            HMODULE LocalizedReasonModule;
+            ULONG LocalizedReasonId;
+            ULONG ReasonStringCount;
+            LPWSTR* ReasonStrings;
+        } Detailed;
+
+        LPWSTR SimpleReasonString;
+    } Reason;
+} REASON_CONTEXT, *PREASON_CONTEXT;
+
+typedef VOID(APIENTRY* PTIMERAPCROUTINE)(LPVOID lpArgToCompletionRoutine,
+                                         DWORD dwTimerLowValue,
+                                         DWORD dwTimerHighValue);
+
 /* "Transfered" is how Windows spells the parameter (R-TYPES-10). */
 typedef VOID(WINAPI* LPOVERLAPPED_COMPLETION_ROUTINE)(DWORD dwErrorCode,
                                                       DWORD dwNumberOfBytesTransfered,

@@ -167,3 +167,62 @@ TEST_SUITE("thread") {
         CHECK(log == "bac");
     }
 }
+
+TEST_CASE("exit_thread leaves a thread that may, without unwinding it, and runs its exit hooks") {
+    static std::atomic<uint32_t> state{0};
+    static std::atomic<uint32_t> unwound{0};
+
+    struct counted {
+        ~counted() { ++unwound; }
+    };
+
+    state = 0;
+    thread_options options;
+    options.may_exit_early = true;
+    const int error = start_thread(
+        options,
+        [](void* /*argument*/) {
+            const counted one;
+            at_thread_exit(
+                [](void* /*hook*/) {
+                    // mo: release, pairs test.state (below).
+                    state.store(1, std::memory_order_release);
+                    futex_wake(state, 1);
+                },
+                nullptr);
+            exit_thread();
+        },
+        nullptr);
+    REQUIRE(error == 0);
+    // mo: acquire, pairs test.state (the hook).
+    while (state.load(std::memory_order_acquire) == 0) {
+        futex_wait(state, 0, no_deadline);
+    }
+    CHECK(unwound == 0);
+}
+
+TEST_CASE("a thread that inherits signals has its creator's mask") {
+    sigset_t usr1;
+    sigset_t previous;
+    sigemptyset(&usr1);
+    sigaddset(&usr1, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &usr1, &previous);
+    thread_options options;
+    options.inherits_signals = true;
+    run_on_started_thread(options, [] {
+        sigset_t mask;
+        pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+        CHECK(sigismember(&mask, SIGUSR1) == 1);
+        CHECK(sigismember(&mask, SIGTERM) == 0);
+    });
+    pthread_sigmask(SIG_SETMASK, &previous, nullptr);
+}
+
+TEST_CASE("yield_thread tells whether another thread ran") {
+    // Alone on its CPU nobody can run; the answer may still be yes when something else is there.
+    bool was_ever_alone = false;
+    for (int i = 0; i < 10'000 && !was_ever_alone; ++i) {
+        was_ever_alone = !yield_thread();
+    }
+    CHECK(was_ever_alone);
+}
