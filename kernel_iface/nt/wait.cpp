@@ -68,6 +68,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <mutex>
 #include <optional>
 
 namespace rp::nt {
@@ -127,6 +128,18 @@ private:
     waitable* sorted_[wait_objects_max + 1]; // the first count_ are valid
 };
 
+/// Not a status: the wait is not satisfied.
+constexpr ntstatus nothing = UINT32_MAX;
+
+/// The case that matters: one object, and no need to sleep.
+ntstatus take_now(waitable& one, thread_record& thread) noexcept {
+    const std::lock_guard guard(one.lock());
+    if (!one.is_available(&thread)) {
+        return nothing;
+    }
+    return one.consume(&thread) ? status::abandoned_wait_0 : status::success;
+}
+
 /// One call of wait_objects.
 class wait_call {
 public:
@@ -151,7 +164,6 @@ public:
     ntstatus wait_all(int64_t deadline_ns) noexcept;
 
 private:
-    static constexpr ntstatus nothing = UINT32_MAX;
     static constexpr uint32_t apcs_index = wait_objects_max; // of the queue among the objects
 
     // These need all locks.
@@ -365,7 +377,7 @@ ntstatus wait_call::wait_all(int64_t deadline_ns) noexcept {
     }
 }
 
-/// The case that matters: no array of references to set up and take down.
+/// One handle: no array of references to set up and take down.
 ntstatus wait_handle(HANDLE handle, int64_t deadline_ns, bool is_alertable) noexcept {
     const ref<object> target = find_object(handle);
     if (!target) {
@@ -396,6 +408,15 @@ ntstatus wait_objects(std::span<waitable* const> objects,
     thread_record* thread = current_thread_record();
     if (thread == nullptr) {
         return status::no_memory;
+    }
+    if (objects.size() == 1 && !objects[0]->changes_by_itself()) {
+        const ntstatus taken = take_now(*objects[0], *thread);
+        if (taken != nothing) {
+            return taken;
+        }
+        if (deadline_ns == poll_deadline && !is_alertable) {
+            return status::timeout;
+        }
     }
     wait_call call(objects, wants_all, *thread);
     if (is_alertable) {

@@ -336,7 +336,7 @@ TEST("R-SYNC-4", "the completion routine runs in an alertable wait of the thread
     CHECK_EQ(SleepEx(WAIT_LIMIT_MS, TRUE), WAIT_IO_COMPLETION);
     CHECK_EQ(count(&calls), 1);
     CHECK_EQ(ran_on, GetCurrentThreadId());
-    /* When it was signaled, by a clock that may advance in steps of 16 ms. */
+    /* When it was signaled, by a clock that may advance in steps of 16 ms. (Wine tells less.) */
     CHECK((LONGLONG)told + 200000 > before);
     CHECK((LONGLONG)told <= utc_now() + 200000);
     CHECK_EQ(POLL(t), WAIT_OBJECT_0);
