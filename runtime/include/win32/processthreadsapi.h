@@ -9,6 +9,7 @@
 extern "C" {
 #endif
 
+WINBASEAPI DECLSPEC_NORETURN VOID WINAPI ExitProcess(UINT uExitCode);
 WINBASEAPI DWORD WINAPI GetCurrentProcessId(VOID);
 WINBASEAPI DWORD WINAPI GetCurrentThreadId(VOID);
 
