@@ -15,6 +15,14 @@ namespace nt = rp::nt;
 
 namespace {
 
+// The address space of a process, without its first 64 KiB.
+constexpr uintptr_t address_min = 0x10000;
+#if defined(__x86_64__)
+constexpr uintptr_t address_max = 0x7FFFFFFFEFFF;
+#else
+constexpr uintptr_t address_max = 0xFFFFFFFFFFFF;
+#endif
+
 /// The CPUs this process can keep busy, quota included: programs size their threads by this number.
 DWORD processors() noexcept {
     return rp::kernel::machine_topology().usable;
@@ -44,9 +52,8 @@ RP_EXPORT VOID WINAPI GetNativeSystemInfo(LPSYSTEM_INFO lpSystemInfo) {
     *lpSystemInfo = {};
     lpSystemInfo->wProcessorArchitecture = architecture();
     lpSystemInfo->dwPageSize = static_cast<DWORD>(::sysconf(_SC_PAGESIZE));
-    // The lower half of the address space, without its first and last 64 KiB.
-    lpSystemInfo->lpMinimumApplicationAddress = reinterpret_cast<void*>(uintptr_t{0x10000});
-    lpSystemInfo->lpMaximumApplicationAddress = reinterpret_cast<void*>(uintptr_t{0x7FFFFFFEFFFF});
+    lpSystemInfo->lpMinimumApplicationAddress = reinterpret_cast<void*>(address_min);
+    lpSystemInfo->lpMaximumApplicationAddress = reinterpret_cast<void*>(address_max);
     lpSystemInfo->dwActiveProcessorMask = ~DWORD_PTR{0} >> (group_max - count);
     lpSystemInfo->dwNumberOfProcessors = count;
 #if defined(__x86_64__)

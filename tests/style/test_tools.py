@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """summarise_tests.py counts what the programs counted, and never hides a failure behind it;
-make_semantics.py lets no rule claim a test it does not have."""
+make_semantics.py lets no rule claim a test it does not have; compare_wine.py lets no difference
+pass without its explanation."""
 
 import pathlib
 import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "conformance"))
+import compare_wine  # noqa: E402
 import make_semantics  # noqa: E402
 import summarise_tests  # noqa: E402
 
@@ -93,6 +96,40 @@ class Semantics(unittest.TestCase):
     def test_the_page_names_files_and_counts(self):
         text = make_semantics.page({"Work": {"R-A-1": self.rule()}}, {"R-A-1": {"unit/a": 2}})
         self.assertIn("| R-A-1 | kept | It is so. | unit/a (2) |  |", text)
+
+
+class Wine(unittest.TestCase):
+    OUTPUT = "ok    R-A-1  it holds\n  a.c:3: [R-A-2] x\nFAIL  R-A-2  it fails, twice\n"
+    HOLDS = compare_wine.Test("a", "R-A-1", "it holds")
+    FAILS = compare_wine.Test("a", "R-A-2", "it fails, twice")
+
+    def entry(self, **more):
+        return {"requirement": "R-A-2", "follows": "ringpool", "why": "It is so.", **more}
+
+    def compare(self, ours, theirs, *entries):
+        _, *counts = compare_wine.compare({self.FAILS: ours}, {self.FAILS: theirs}, entries)
+        return tuple(counts)
+
+    def test_verdicts_are_read_by_test(self):
+        found = compare_wine.verdicts(self.OUTPUT, "a")
+        self.assertEqual(found, {self.HOLDS: "ok", self.FAILS: "FAIL"})
+
+    def test_agreement_passes(self):
+        self.assertEqual(self.compare("ok", "ok"), (1, 0, 0))
+
+    def test_a_difference_needs_its_explanation(self):
+        self.assertEqual(self.compare("ok", "FAIL"), (0, 1, 0))
+        self.assertEqual(self.compare("ok", "FAIL", self.entry()), (1, 0, 0))
+        self.assertEqual(self.compare("ok", "crash or hang", self.entry()), (1, 0, 0))
+        self.assertEqual(self.compare("ok", "FAIL", self.entry(tests=["another"])), (0, 1, 0))
+
+    def test_a_native_failure_is_one_whatever_wine_does(self):
+        self.assertEqual(self.compare("FAIL", "ok", self.entry()), (0, 1, 0))
+        self.assertEqual(self.compare("FAIL", "FAIL", self.entry()), (0, 1, 0))
+
+    def test_an_explanation_of_no_test_is_stale(self):
+        self.assertEqual(list(compare_wine.stale([self.entry()], [self.FAILS])), [])
+        self.assertEqual(len(list(compare_wine.stale([self.entry()], [self.HOLDS]))), 1)
 
 
 if __name__ == "__main__":
