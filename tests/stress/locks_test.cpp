@@ -8,6 +8,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <thread>
@@ -178,6 +179,34 @@ TEST_CASE("W32-ADDR-6: a lock built on WaitOnAddress excludes, and no wake of it
         }
     });
     CHECK(plain == uint64_t{4} * each);
+}
+
+TEST_CASE("W32-ADDR-5: of many sleepers each is woken by its own address only") {
+    constexpr unsigned sleepers = 48; // more than enough for two to share a bucket
+    std::vector<LONG> values(sleepers, 0);
+    for (uint32_t round = 0; round < scaled(40); ++round) {
+        std::fill(values.begin(), values.end(), 0);
+        random_source random(rp::test::seed() + round);
+        std::vector<std::thread> threads;
+        for (LONG& value : values) {
+            threads.emplace_back([&value] {
+                LONG zero = 0;
+                while (InterlockedCompareExchange(&value, 0, 0) == 0) {
+                    WaitOnAddress(&value, &zero, sizeof zero, INFINITE);
+                }
+            });
+        }
+        for (unsigned left = sleepers; left > 0; --left) {
+            const size_t chosen = random.below(left);
+            // The values not chosen yet: the nth that is still zero.
+            size_t index = 0;
+            for (size_t zeros = 0; values[index] != 0 || zeros++ < chosen; ++index) {
+            }
+            InterlockedExchange(&values[index], 1);
+            WakeByAddressSingle(&values[index]);
+            threads[index].join();
+        }
+    }
 }
 
 TEST_CASE("W32-SLIST-4: entries that threads pass round a list are owned by one at a time") {
