@@ -3,7 +3,10 @@
 
 #include <dlfcn.h>
 #include <link.h>
+#include <unistd.h>
 
+#include <climits>
+#include <cstring>
 #include <mutex>
 #include <new>
 #include <unordered_map>
@@ -11,11 +14,16 @@
 namespace rp::nt {
 namespace {
 
+struct module_entry {
+    size_t references = 0;
+    bool is_pinned = false; ///< found by name: one dlopen more, which is never given back
+};
+
 /// References handed out per module: dlclose and dlsym on a stale pointer would crash, while
 /// FreeLibrary and GetProcAddress report it. Never destroyed.
 struct module_table {
     std::mutex lock;
-    std::unordered_map<HMODULE, size_t> references; // guard: lock
+    std::unordered_map<HMODULE, module_entry> entries; // guard: lock
 };
 
 module_table& modules() noexcept {
@@ -36,7 +44,7 @@ ntstatus load_library(const char* name, HMODULE& made) noexcept {
     }
     try {
         const std::lock_guard guard(modules().lock);
-        ++modules().references[static_cast<HMODULE>(library)];
+        ++modules().entries[static_cast<HMODULE>(library)].references;
     } catch (const std::bad_alloc&) {
         ::dlclose(library);
         return status::no_memory;
@@ -48,12 +56,16 @@ ntstatus load_library(const char* name, HMODULE& made) noexcept {
 ntstatus free_library(HMODULE module) noexcept {
     {
         const std::lock_guard guard(modules().lock);
-        const auto found = modules().references.find(module);
-        if (found == modules().references.end()) {
+        const auto found = modules().entries.find(module);
+        if (found == modules().entries.end()) {
             return status::dll_not_found;
         }
-        if (--found->second == 0) {
-            modules().references.erase(found);
+        module_entry& entry = found->second;
+        if (entry.references == 0) {
+            return status::success; // as for a module that a Windows program is linked with
+        }
+        if (--entry.references == 0 && !entry.is_pinned) {
+            modules().entries.erase(found);
         }
     }
     // Outside the lock: destructors of the library may load and free libraries.
@@ -62,8 +74,8 @@ ntstatus free_library(HMODULE module) noexcept {
 
 HMODULE reference_library(HMODULE module) noexcept {
     const std::lock_guard guard(modules().lock);
-    const auto found = modules().references.find(module);
-    if (found == modules().references.end()) {
+    const auto found = modules().entries.find(module);
+    if (found == modules().entries.end()) {
         return nullptr;
     }
     link_map* map = nullptr;
@@ -71,15 +83,69 @@ HMODULE reference_library(HMODULE module) noexcept {
         ::dlopen(map->l_name, RTLD_NOW | RTLD_NOLOAD) == nullptr) {
         return nullptr;
     }
-    ++found->second;
+    ++found->second.references;
     return module;
+}
+
+ntstatus find_module(const char* name, HMODULE& found) noexcept {
+    found = nullptr;
+    void* library = ::dlopen(name, RTLD_NOW | RTLD_NOLOAD);
+    if (library == nullptr) {
+        return status::dll_not_found;
+    }
+    const auto module = static_cast<HMODULE>(library);
+    bool is_extra = true;
+    try {
+        const std::lock_guard guard(modules().lock);
+        const auto [entry, is_new] = modules().entries.try_emplace(module);
+        if (is_new) {
+            entry->second.is_pinned = true;
+            is_extra = false;
+        }
+    } catch (const std::bad_alloc&) {
+        ::dlclose(library);
+        return status::no_memory;
+    }
+    if (is_extra) {
+        ::dlclose(library);
+    }
+    found = module;
+    return status::success;
+}
+
+ntstatus module_path(HMODULE module, char* path, size_t size, size_t& length) noexcept {
+    length = 0;
+    link_map* map = nullptr;
+    if (module != nullptr) {
+        const std::lock_guard guard(modules().lock);
+        if (modules().entries.find(module) == modules().entries.end() ||
+            ::dlinfo(module, RTLD_DI_LINKMAP, &map) != 0) {
+            return status::dll_not_found;
+        }
+    }
+    char program[PATH_MAX];
+    const char* name = map != nullptr ? map->l_name : "";
+    if (*name == '\0') { // the program's own entry has no name
+        const ssize_t read = ::readlink("/proc/self/exe", program, sizeof program - 1);
+        program[read < 0 ? 0 : read] = '\0';
+        name = program;
+    }
+    const size_t needed = std::strlen(name);
+    if (size == 0) {
+        return status::buffer_too_small;
+    }
+    const bool fits = needed < size;
+    length = fits ? needed : size - 1;
+    std::memcpy(path, name, length);
+    path[length] = '\0';
+    return fits ? status::success : status::buffer_too_small;
 }
 
 ntstatus find_procedure(HMODULE module, const char* name, FARPROC& found) noexcept {
     found = nullptr;
     {
         const std::lock_guard guard(modules().lock);
-        if (modules().references.find(module) == modules().references.end()) {
+        if (modules().entries.find(module) == modules().entries.end()) {
             return status::dll_not_found;
         }
     }

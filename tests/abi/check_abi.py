@@ -61,7 +61,8 @@ def is_number(text, known, depth=0):
 def prototypes(include_dir):
     """name -> function type, from every WINBASEAPI declaration in the headers."""
     found = {}
-    pattern = re.compile(r"WINBASEAPI\s+(.+?)\s*\bWINAPI\s+(\w+)\(([^;]*?)\)\s*;", re.S)
+    pattern = re.compile(
+        r"WINBASEAPI\s+(?:DECLSPEC_NORETURN\s+)?(.+?)\s*\bWINAPI\s+(\w+)\(([^;]*?)\)\s*;", re.S)
     for header in sorted(include_dir.glob("*.h")):
         for result, name, arguments in pattern.findall(header.read_text()):
             # An attribute of the function, not of its type.

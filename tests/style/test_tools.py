@@ -1,12 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""summarise_tests.py counts what the programs counted, and never hides a failure behind it."""
+"""summarise_tests.py counts what the programs counted, and never hides a failure behind it;
+make_semantics.py lets no rule claim a test it does not have; compare_wine.py lets no difference
+pass without its explanation."""
 
 import pathlib
 import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "conformance"))
+import compare_wine  # noqa: E402
+import make_semantics  # noqa: E402
 import summarise_tests  # noqa: E402
 
 
@@ -54,6 +59,77 @@ class Count(unittest.TestCase):
         self.assertEqual((passed, failed, skipped), (1, 1, 2))
         self.assertEqual(lines[0], "FAILED   release: s/t (FAIL, 1 failed)")
         self.assertEqual(lines[1], "skipped  asan, tsan: s/t (1): needs clang-format 14")
+
+
+class Semantics(unittest.TestCase):
+    ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+    def faults(self, rules, found):
+        return list(make_semantics.complaints({"Chapter": rules}, found, self.ROOT))
+
+    def rule(self, status="kept", **more):
+        return {"status": status, "rule": "It is so.", **more}
+
+    def test_ids_and_spans_of_ids(self):
+        text = "R-WORK-6/R-WORK-7: and O-4, R-TYPES-4 to -6, W32-CV-1, not X-R-1 or R-TYPES-*"
+        ids = ["R-WORK-6", "R-WORK-7", "O-4", "R-TYPES-4", "R-TYPES-5", "R-TYPES-6", "W32-CV-1"]
+        self.assertEqual(make_semantics.ids_in(text), ids)
+
+    def test_a_kept_rule_with_a_test_is_fine(self):
+        self.assertEqual(self.faults({"R-A-1": self.rule()}, {"R-A-1": {"unit/a": 1}}), [])
+
+    def test_a_test_of_an_unknown_rule_is_a_fault(self):
+        self.assertIn("R-B-1", self.faults({}, {"R-B-1": {"unit/a": 1}})[0])
+
+    def test_a_kept_rule_without_a_test_is_a_fault(self):
+        self.assertIn("no test", self.faults({"R-A-1": self.rule()}, {})[0])
+        self.assertIn("no test", self.faults({"R-A-1": self.rule(tests_of=["R-A-2"])}, {})[0])
+        self.assertIn("exist", self.faults({"R-A-1": self.rule(proof="tests/none.c")}, {})[0])
+
+    def test_an_absent_rule_with_a_test_is_a_fault(self):
+        self.assertIn("absent", self.faults({"R-A-1": self.rule("absent")}, {"R-A-1": {"a": 1}})[0])
+
+    def test_a_difference_needs_a_remark(self):
+        found = {"R-A-1": {"a": 1}}
+        self.assertIn("remark", self.faults({"R-A-1": self.rule("kept differently")}, found)[0])
+
+    def test_the_page_names_files_and_counts(self):
+        text = make_semantics.page({"Work": {"R-A-1": self.rule()}}, {"R-A-1": {"unit/a": 2}})
+        self.assertIn("| R-A-1 | kept | It is so. | unit/a (2) |  |", text)
+
+
+class Wine(unittest.TestCase):
+    OUTPUT = "ok    R-A-1  it holds\n  a.c:3: [R-A-2] x\nFAIL  R-A-2  it fails, twice\n"
+    HOLDS = compare_wine.Test("a", "R-A-1", "it holds")
+    FAILS = compare_wine.Test("a", "R-A-2", "it fails, twice")
+
+    def entry(self, **more):
+        return {"requirement": "R-A-2", "follows": "ringpool", "why": "It is so.", **more}
+
+    def compare(self, ours, theirs, *entries):
+        _, *counts = compare_wine.compare({self.FAILS: ours}, {self.FAILS: theirs}, entries)
+        return tuple(counts)
+
+    def test_verdicts_are_read_by_test(self):
+        found = compare_wine.verdicts(self.OUTPUT, "a")
+        self.assertEqual(found, {self.HOLDS: "ok", self.FAILS: "FAIL"})
+
+    def test_agreement_passes(self):
+        self.assertEqual(self.compare("ok", "ok"), (1, 0, 0))
+
+    def test_a_difference_needs_its_explanation(self):
+        self.assertEqual(self.compare("ok", "FAIL"), (0, 1, 0))
+        self.assertEqual(self.compare("ok", "FAIL", self.entry()), (1, 0, 0))
+        self.assertEqual(self.compare("ok", "crash or hang", self.entry()), (1, 0, 0))
+        self.assertEqual(self.compare("ok", "FAIL", self.entry(tests=["another"])), (0, 1, 0))
+
+    def test_a_native_failure_is_one_whatever_wine_does(self):
+        self.assertEqual(self.compare("FAIL", "ok", self.entry()), (0, 1, 0))
+        self.assertEqual(self.compare("FAIL", "FAIL", self.entry()), (0, 1, 0))
+
+    def test_an_explanation_of_no_test_is_stale(self):
+        self.assertEqual(list(compare_wine.stale([self.entry()], [self.FAILS])), [])
+        self.assertEqual(len(list(compare_wine.stale([self.entry()], [self.HOLDS]))), 1)
 
 
 if __name__ == "__main__":

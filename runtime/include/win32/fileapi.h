@@ -95,6 +95,8 @@ WINBASEAPI BOOL WINAPI SetFilePointerEx(HANDLE hFile,
 WINBASEAPI BOOL WINAPI GetFileSizeEx(HANDLE hFile, PLARGE_INTEGER lpFileSize);
 WINBASEAPI DWORD WINAPI GetFileType(HANDLE hFile);
 
+WINBASEAPI LONG WINAPI CompareFileTime(const FILETIME* lpFileTime1, const FILETIME* lpFileTime2);
+
 #ifdef __cplusplus
 }
 #endif

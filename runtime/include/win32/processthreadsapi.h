@@ -14,6 +14,7 @@ extern "C" {
 #endif
 
 WINBASEAPI HANDLE WINAPI GetCurrentProcess(VOID);
+WINBASEAPI DECLSPEC_NORETURN VOID WINAPI ExitProcess(UINT uExitCode);
 WINBASEAPI DWORD WINAPI GetCurrentProcessId(VOID);
 /* A process handle is signaled when the process has ended. The exit code of a process that is no
  * child of this one is not known to Linux: then GetExitCodeProcess fails with ERROR_ACCESS_DENIED.

@@ -6,17 +6,21 @@
 #include <synchapi.h>
 #include <threadpoolapiset.h>
 
+#include <debugapi.h>
 #include <errhandlingapi.h>
 #include <fileapi.h>
 #include <handleapi.h>
+#include <heapapi.h>
 #include <interlockedapi.h>
 #include <ioapiset.h>
 #include <libloaderapi.h>
 #include <minwinbase.h>
 #include <processthreadsapi.h>
 #include <profileapi.h>
+#include <realtimeapiset.h>
 #include <sysinfoapi.h>
 #include <threadpoollegacyapiset.h>
+#include <timezoneapi.h>
 #include <windef.h>
 
 #ifdef __cplusplus
@@ -65,6 +69,8 @@ FORCEINLINE VOID SetThreadpoolCallbackLibrary(PTP_CALLBACK_ENVIRON pcbe, PVOID m
 }
 
 #if _WIN32_WINNT >= 0x0601
+WINBASEAPI DWORD WINAPI GetActiveProcessorCount(WORD GroupNumber);
+
 FORCEINLINE VOID SetThreadpoolCallbackPriority(PTP_CALLBACK_ENVIRON pcbe,
                                                TP_CALLBACK_PRIORITY Priority) {
     TpSetCallbackPriority(pcbe, Priority);

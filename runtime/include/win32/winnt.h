@@ -272,6 +272,19 @@ typedef struct _SINGLE_LIST_ENTRY {
 
 typedef VOID(NTAPI* PAPCFUNC)(ULONG_PTR Parameter);
 
+#define HEAP_NO_SERIALIZE 0x00000001
+#define HEAP_GENERATE_EXCEPTIONS 0x00000004
+#define HEAP_ZERO_MEMORY 0x00000008
+#define HEAP_REALLOC_IN_PLACE_ONLY 0x00000010
+
+#define PROCESSOR_ARCHITECTURE_INTEL 0
+#define PROCESSOR_ARCHITECTURE_ARM 5
+#define PROCESSOR_ARCHITECTURE_AMD64 9
+#define PROCESSOR_ARCHITECTURE_ARM64 12
+#define PROCESSOR_ARCHITECTURE_UNKNOWN 0xffff
+#define PROCESSOR_AMD_X8664 8664
+#define ALL_PROCESSOR_GROUPS 0xffff
+
 /* ---- waiting and status -----------------------------------------------------------------------
  */
 
@@ -305,6 +318,42 @@ typedef struct _RTL_CRITICAL_SECTION {
 } RTL_CRITICAL_SECTION, *PRTL_CRITICAL_SECTION;
 
 #define RTL_CRITICAL_SECTION_FLAG_NO_DEBUG_INFO 0x01000000
+
+/* One pointer each, whose value belongs to the library; zero is the initial state. */
+typedef struct _RTL_SRWLOCK {
+    PVOID Ptr;
+} RTL_SRWLOCK, *PRTL_SRWLOCK;
+
+typedef struct _RTL_CONDITION_VARIABLE {
+    PVOID Ptr;
+} RTL_CONDITION_VARIABLE, *PRTL_CONDITION_VARIABLE;
+
+typedef struct _RTL_RUN_ONCE {
+    PVOID Ptr;
+} RTL_RUN_ONCE, *PRTL_RUN_ONCE;
+
+/* clang-format off */
+#define RTL_SRWLOCK_INIT {0}
+#define RTL_CONDITION_VARIABLE_INIT {0}
+#define RTL_RUN_ONCE_INIT {0}
+/* clang-format on */
+#define RTL_CONDITION_VARIABLE_LOCKMODE_SHARED 0x1
+#define RTL_RUN_ONCE_CHECK_ONLY 0x00000001u
+#define RTL_RUN_ONCE_ASYNC 0x00000002u
+#define RTL_RUN_ONCE_INIT_FAILED 0x00000004u
+#define RTL_RUN_ONCE_CTX_RESERVED_BITS 2
+
+/* Both are 16-byte aligned. What the header holds belongs to the library. */
+typedef struct DECLSPEC_ALIGN(16) _SLIST_ENTRY {
+    struct _SLIST_ENTRY* Next;
+} SLIST_ENTRY, *PSLIST_ENTRY;
+
+typedef union DECLSPEC_ALIGN(16) _SLIST_HEADER {
+    __extension__ struct {
+        ULONGLONG Alignment;
+        ULONGLONG Region;
+    };
+} SLIST_HEADER, *PSLIST_HEADER;
 
 /* Full fence. gcc's thread sanitizer does not model fences and warns about __atomic ones. */
 FORCEINLINE VOID MemoryBarrier(VOID) {
