@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// How a file handle and a TP_IO (or, later, a completion port) meet.
+// How a file handle and a TP_IO or a completion port meet.
 //
 // A file object is bound at most once in its life (R-IO-2). The binding names a *target*, which
 // gets one packet for each operation that ends asynchronously, and a *sink*, on whose rings the
@@ -79,5 +79,6 @@ DWORD bind_completion_target(HANDLE file,
 /// Names the sink for overlapped operations on handles that are not bound. Set once, by the
 /// runtime, before any program code runs; until then such operations use kernel::thread_source().
 void set_default_sink(kernel::io_sink& (*provider)() noexcept) noexcept;
+kernel::io_sink& default_sink() noexcept;
 
 } // namespace rp::nt

@@ -15,13 +15,13 @@ namespace {
 using sink_provider = kernel::io_sink& (*)() noexcept;
 constinit std::atomic<sink_provider> default_sink_provider{nullptr};
 
+} // namespace
+
 kernel::io_sink& default_sink() noexcept {
     // mo: acquire, pairs file.default_sink (set_default_sink).
     const sink_provider provider = default_sink_provider.load(std::memory_order_acquire);
     return provider != nullptr ? provider() : kernel::thread_source();
 }
-
-} // namespace
 
 void set_default_sink(kernel::io_sink& (*provider)() noexcept) noexcept {
     // mo: release, pairs file.default_sink (default_sink).

@@ -19,7 +19,7 @@ struct object_name;
 
 /// A new kind: add it here, derive its class from `object` (or from `waitable`) with a static
 /// `kind_id`, and let destroy() call destroy_object(this).
-enum class object_kind : uint8_t { event, semaphore, mutex, file };
+enum class object_kind : uint8_t { event, semaphore, mutex, file, completion_port };
 
 struct alignas(16) object_header {
     uint32_t refs; // only through std::atomic_ref; 0 while the piece is free or under construction
