@@ -80,11 +80,16 @@ void file_object::shut_down() noexcept {
 // finds is_closing_. Sharing and deletion follow the handle (R-FILE-8), not the operations that may
 // still be on their way out: who has closed the handle may open the file again.
 void file_object::last_handle_closed() noexcept {
+    bool has_sleepers = false;
     {
         const std::lock_guard guard(lock_);
         is_closing_ = true;
+        has_sleepers = sleepers_ != 0;
     }
     cancel(nullptr, 0);
+    if (has_sleepers) {
+        shut_down_socket(about.fd);
+    }
     // Before the descriptor is closed: while it is open its inode number cannot be used again.
     if (shares().release(about.identity, about.claim, about.deletes_on_close)) {
         unlink_descriptor(about.fd, about.identity);
@@ -94,6 +99,22 @@ void file_object::last_handle_closed() noexcept {
 
 void file_object::destroy() noexcept {
     destroy_object(this);
+}
+
+bool file_object::begin_sleep() noexcept {
+    const std::lock_guard guard(lock_);
+    sleepers_ += is_closing_ ? 0 : 1;
+    return !is_closing_;
+}
+
+void file_object::end_sleep() noexcept {
+    const std::lock_guard guard(lock_);
+    --sleepers_;
+}
+
+bool file_object::is_closing() noexcept {
+    const std::lock_guard guard(lock_);
+    return is_closing_;
 }
 
 // --- binding
@@ -148,7 +169,7 @@ bool file_object::enlist(io_operation& op) noexcept {
 }
 
 bool file_object::take_turn(io_operation& op) noexcept {
-    if (!about.is_ordered() || op.transfer_op == kernel::io_op::nop) {
+    if (!about.is_ordered() || !op.needs_turn) {
         return true;
     }
     const std::lock_guard guard(lock_);

@@ -76,6 +76,16 @@ public:
     /// Sleeps until the operation of `overlapped` has ended. success or timeout.
     ntstatus wait_for_end(LPOVERLAPPED overlapped, int64_t deadline_ns) noexcept;
 
+    // --- sockets ---------------------------------------------------------------------------------
+    /// socket_bits; what a call did to the socket that the kernel cannot be asked cheaply.
+    std::atomic<uint32_t> socket_state{0};
+    std::atomic<uint32_t> timeouts_ms[2]{}; ///< [is_send], 0: none; the kernel would round them
+    /// Around a sleep in a synchronous socket call, which the closing of the handle ends. False:
+    /// the handle is being closed.
+    [[nodiscard]] bool begin_sleep() noexcept;
+    void end_sleep() noexcept;
+    [[nodiscard]] bool is_closing() noexcept;
+
     // --- synchronous handles ---------------------------------------------------------------------
     announced_mutex position_lock;
     int64_t position = 0; ///< guard: position_lock
@@ -110,6 +120,7 @@ private:
     // guard: lock_ (of waitable)
     std::atomic<uint32_t> endings_{0}; // operations that have ended; read elsewhere as a futex word
     uint32_t end_waiters_ = 0;
+    uint32_t sleepers_ = 0;
     bool is_signaled_ = false;
     bool is_closing_ = false;
     io_operation* in_flight_ = nullptr;

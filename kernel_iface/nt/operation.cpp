@@ -60,11 +60,11 @@ namespace {
 
 constinit kernel::slab operations{sizeof(io_operation), alignof(io_operation)};
 
-/// Not a status: the transfer goes on.
-constexpr ntstatus undecided = status::pending;
-
 void destroy_operation(kernel::io_request& request) noexcept {
     auto& op = static_cast<io_operation&>(request);
+    if (op.free_extra != nullptr) {
+        op.free_extra(op);
+    }
     if (op.signal != nullptr) {
         op.signal->release();
     }
@@ -75,7 +75,11 @@ void destroy_operation(kernel::io_request& request) noexcept {
     operations.give(&op);
 }
 
-/// Fills in the request for what is left of the transfer.
+/// An unbuffered read that stops inside a sector has met the end of the file.
+constexpr uint64_t sector_bytes = 512;
+
+} // namespace
+
 void prepare_transfer(io_operation& op) noexcept {
     const uint64_t left = op.wanted_bytes - op.bytes;
     op.op = op.transfer_op;
@@ -85,14 +89,12 @@ void prepare_transfer(io_operation& op) noexcept {
     op.offset = op.start_offset == ~uint64_t{0} ? op.start_offset : op.start_offset + op.bytes;
 }
 
-/// May a completed request be armed again? A cancel that comes later makes the arming fail.
 bool is_wanted(const io_operation& op) noexcept {
     // mo: relaxed, only the bit matters; the request's fields travel with the inboxes.
     return (op.place.load(std::memory_order_relaxed) & 1U) == 0;
 }
 
-/// An unbuffered read that stops inside a sector has met the end of the file.
-constexpr uint64_t sector_bytes = 512;
+namespace {
 
 ntstatus read_result(io_operation& op, uint64_t piece) noexcept {
     const file_description& about = op.file->about;
@@ -115,8 +117,10 @@ ntstatus read_result(io_operation& op, uint64_t piece) noexcept {
             return status::buffer_overflow;
         }
         return status::success;
-    case file_kind::socket:
-        return status::success; // 0: the peer has shut down (R-SOCK-3)
+    case file_kind::socket: // 0: the peer has shut down (R-SOCK-3)
+        return piece == 0 || is_all_there || (op.transfer_flags & MSG_WAITALL) == 0
+                   ? status::success
+                   : undecided;
     case file_kind::directory:
         break;
     }
@@ -131,6 +135,8 @@ ntstatus write_result(const io_operation& op, uint64_t piece) noexcept {
     return piece == 0 ? status::io_device_error : undecided;
 }
 
+} // namespace
+
 io_domain domain_of(const file_description& about) noexcept {
     switch (about.kind) {
     case file_kind::socket:
@@ -142,9 +148,7 @@ io_domain domain_of(const file_description& about) noexcept {
     }
 }
 
-/// What `res` means for the operation: its final status, or undecided with the request prepared for
-/// the next piece.
-ntstatus decide(io_operation& op, int32_t res) noexcept {
+ntstatus transfer_step(io_operation& op, int32_t res) noexcept {
     const bool was_poll = op.op == kernel::io_op::poll;
     ntstatus result = undecided;
     const bool is_pollable = op.file->about.kind != file_kind::regular;
@@ -171,9 +175,11 @@ ntstatus decide(io_operation& op, int32_t res) noexcept {
     return is_wanted(op) ? undecided : status::cancelled;
 }
 
+namespace {
+
 void end_operation(io_operation& op, ntstatus code) noexcept {
     file_object& file = *op.file;
-    op.status = code;
+    op.status = op.settle != nullptr ? op.settle(op, code) : code;
     // From here on the OVERLAPPED belongs to the program again.
     io_operation* next = file.finish(op, op.signal == nullptr);
     if (op.signal != nullptr) {
@@ -191,7 +197,7 @@ void end_operation(io_operation& op, ntstatus code) noexcept {
 
 void complete_operation(kernel::io_request& request, int32_t res) noexcept {
     auto& op = static_cast<io_operation&>(request);
-    const ntstatus code = decide(op, res);
+    const ntstatus code = op.step(op, res);
     if (code == undecided) {
         op.hold(); // the sink drops the hold of the arming that just completed
         op.sink->arm(op);
@@ -205,6 +211,7 @@ void choose_transfer(io_operation& op, const file_description& about, bool is_ap
     const bool is_message = about.kind == file_kind::datagram;
     if (op.wanted_bytes == 0 && !is_message) {
         op.transfer_op = kernel::io_op::nop; // R-IO-30
+        op.needs_turn = false;
     } else if (is_message || about.kind == file_kind::socket) {
         op.transfer_op = op.is_write ? kernel::io_op::send : kernel::io_op::recv;
         const uint32_t whole = is_message ? 0U : unsigned{MSG_WAITALL};
@@ -226,74 +233,79 @@ ntstatus resolve_event(LPOVERLAPPED overlapped, ref<event_object>& signal) noexc
     return code;
 }
 
-io_operation* make_operation(ref<file_object>& file, const transfer_call& call) noexcept {
+/// `file` is in use; the operation takes over that use.
+ntstatus issue(ref<file_object> file, const transfer_call& call) noexcept {
+    uint64_t offset = ~uint64_t{0};
+    bool is_append = false;
+    if (file->about.kind == file_kind::regular) {
+        const ntstatus code = position_of(call, offset, is_append);
+        if (code != status::success) {
+            file->end_use();
+            return code;
+        }
+        is_append |= call.is_write && file->about.appends_only;
+    }
+    io_operation* op = make_operation(file, *call.overlapped);
+    if (op == nullptr) {
+        file->end_use();
+        return status::no_memory;
+    }
+    op->step = transfer_step;
+    op->buffer = static_cast<char*>(call.buffer);
+    op->wanted_bytes = call.bytes;
+    op->is_write = call.is_write;
+    op->start_offset = offset;
+    choose_transfer(*op, op->file->about, is_append);
+    prepare_transfer(*op);
+    return launch(*op);
+}
+
+} // namespace
+
+io_operation* make_operation(ref<file_object>& file, OVERLAPPED& overlapped) noexcept {
     void* piece = operations.take();
     if (piece == nullptr) {
         return nullptr;
     }
     auto* op = new (piece) io_operation;
-    const auto event = reinterpret_cast<uintptr_t>(call.overlapped->hEvent);
+    const auto event = reinterpret_cast<uintptr_t>(overlapped.hEvent);
     op->complete = complete_operation;
     op->destroy = destroy_operation;
     op->fd = file->about.fd;
-    op->overlapped = call.overlapped;
+    op->overlapped = &overlapped;
     op->issuer = static_cast<uint32_t>(kernel::thread_id());
     op->event = reinterpret_cast<HANDLE>(event & ~uintptr_t{1});
     op->is_packet_suppressed = (event & 1U) != 0;
-    op->buffer = static_cast<char*>(call.buffer);
-    op->wanted_bytes = call.bytes;
-    op->is_write = call.is_write;
     op->file = file.detach();
     return op;
 }
 
-/// `file` is in use; the operation takes over that use.
-ntstatus issue(ref<file_object> file, const transfer_call& call) noexcept {
-    uint64_t offset = ~uint64_t{0};
-    bool is_append = false;
-    ntstatus code = status::success;
-    if (file->about.kind == file_kind::regular) {
-        code = position_of(call, offset, is_append);
-        is_append |= call.is_write && file->about.appends_only;
-    }
+ntstatus launch(io_operation& op) noexcept {
+    file_object& keeper = *op.file; // in use until the operation, which is not armed yet, ends
     ref<event_object> signal;
+    ntstatus code = resolve_event(op.overlapped, signal);
+    op.signal = signal.detach();
     if (code == status::success) {
-        code = resolve_event(call.overlapped, signal);
+        op.target = keeper.target(op.sink);
+        code = keeper.enlist(op) ? status::success : status::file_closed;
     }
     if (code != status::success) {
-        file->end_use();
+        keeper.end_use();
+        op.drop();
         return code;
     }
-    file_object& keeper = *file; // alive until the operation, which is not armed yet, ends
-    io_operation* op = make_operation(file, call);
-    if (op == nullptr) { // and `file` still holds its reference
-        keeper.end_use();
-        return status::no_memory;
+    publish_result(*op.overlapped, status::pending, 0);
+    if (op.signal != nullptr) {
+        op.signal->reset();
     }
-    op->start_offset = offset;
-    op->signal = signal.detach();
-    choose_transfer(*op, keeper.about, is_append);
-    prepare_transfer(*op);
-    op->target = keeper.target(op->sink);
-    if (!keeper.enlist(*op)) {
-        keeper.end_use();
-        op->drop();
-        return status::file_closed;
+    if (op.target != nullptr) {
+        op.target->operation_started(op);
     }
-    publish_result(*call.overlapped, status::pending, 0);
-    if (op->signal != nullptr) {
-        op->signal->reset();
-    }
-    if (op->target != nullptr) {
-        op->target->operation_started(*op);
-    }
-    if (keeper.take_turn(*op)) {
-        op->sink->arm(*op);
+    if (keeper.take_turn(op)) {
+        op.sink->arm(op);
     }
     return status::pending;
 }
-
-} // namespace
 
 ntstatus position_of(const transfer_call& call, uint64_t& offset, bool& is_append) noexcept {
     offset = uint64_t{call.overlapped->OffsetHigh} << 32 | call.overlapped->Offset;

@@ -111,6 +111,11 @@ ntstatus status_of_errno(int error, io_domain domain) noexcept;
 /// RtlNtStatusToDosError's table; ERROR_MR_MID_NOT_FOUND (317) for a status it does not know.
 DWORD win32_of_status(ntstatus code) noexcept;
 
+/// The WSA code of a socket call that fails at once (the right column of table 15.5).
+DWORD wsa_of_errno(int error, io_domain domain) noexcept;
+/// The WSA code of a status, as WSAGetOverlappedResult tells it (R-SOCK-8).
+DWORD wsa_of_status(ntstatus code) noexcept;
+
 DWORD last_error() noexcept;
 void set_last_error(DWORD code) noexcept;
 

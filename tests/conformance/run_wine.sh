@@ -51,7 +51,8 @@ table=$work/table
 : >"$table"
 for area in "$@"; do
     if ! "$compiler" -std=gnu11 -O1 -g -Wall -Wextra -Wshadow -Werror \
-        -D__USE_MINGW_ANSI_STDIO=1 -I"$root" "$here/$area.c" -o "$work/$area.exe"; then
+        -D__USE_MINGW_ANSI_STDIO=1 -I"$root" "$here/$area.c" -o "$work/$area.exe" \
+        -lws2_32 -lmswsock; then
         printf '%-10s does not compile\n' "$area" >>"$table"
         bad=1
         continue
