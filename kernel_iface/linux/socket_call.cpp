@@ -5,6 +5,7 @@
 #include "kernel_iface/linux/clock.hpp"
 
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -131,6 +132,25 @@ int set_socket_option(int fd, int level, int name, const void* value, socklen_t 
 int bytes_to_read(int fd) noexcept {
     int bytes = 0;
     return ::ioctl(fd, FIONREAD, &bytes) == 0 ? bytes : -errno;
+}
+
+int make_socket_pair(int (&ends)[2]) noexcept {
+    return ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0 ? 0 : -errno;
+}
+
+int bytes_unread_by_peer(int fd) noexcept {
+    int bytes = 0;
+    return ::ioctl(fd, SIOCOUTQ, &bytes) == 0 ? bytes : -errno;
+}
+
+void send_byte(int fd) noexcept {
+    constexpr char byte = 0;
+    static_cast<void>(::send(fd, &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT));
+}
+
+void take_byte(int fd) noexcept {
+    char byte = 0;
+    static_cast<void>(::recv(fd, &byte, 1, MSG_DONTWAIT));
 }
 
 int wait_for_socket(int fd, short events, int timeout_ms) noexcept {

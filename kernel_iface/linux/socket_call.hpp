@@ -45,6 +45,12 @@ int peer_of_socket(int fd, socket_address& name) noexcept;
 int get_socket_option(int fd, int level, int name, void* value, socklen_t& bytes) noexcept;
 int set_socket_option(int fd, int level, int name, const void* value, socklen_t bytes) noexcept;
 int bytes_to_read(int fd) noexcept;
+/// Local stream sockets: a connected pair; what was written and not yet read, with its overhead;
+/// one byte, without sleep.
+int make_socket_pair(int (&ends)[2]) noexcept;
+int bytes_unread_by_peer(int fd) noexcept;
+void send_byte(int fd) noexcept;
+void take_byte(int fd) noexcept;
 /// Sleeps, announced, until one of the poll(2) `events` or an error is there. 1, or 0 when
 /// `timeout_ms` (-1: none) passed.
 int wait_for_socket(int fd, short events, int timeout_ms) noexcept;

@@ -4,6 +4,7 @@
 
 #include "kernel_iface/linux/futex.hpp"
 #include "kernel_iface/linux/thread_source.hpp"
+#include "kernel_iface/nt/pipe_end.hpp"
 
 #include <array>
 #include <cerrno>
@@ -73,6 +74,9 @@ void file_object::shut_down() noexcept {
     if (completion_target* bound = target_.load(std::memory_order_acquire); bound != nullptr) {
         bound->file_closed();
     }
+    if (about.pipe != nullptr) {
+        about.pipe->file_closed();
+    }
 }
 
 // A handle is closed like on Windows: what is in flight is asked to end, and ends by itself
@@ -89,6 +93,9 @@ void file_object::last_handle_closed() noexcept {
     cancel(nullptr, 0);
     if (has_sleepers) {
         shut_down_socket(about.fd);
+    }
+    if (about.pipe != nullptr) {
+        about.pipe->handle_closed();
     }
     // Before the descriptor is closed: while it is open its inode number cannot be used again.
     if (shares().release(about.identity, about.claim, about.deletes_on_close)) {
@@ -294,6 +301,24 @@ ntstatus file_object::wait_for_end(LPOVERLAPPED overlapped, int64_t deadline_ns)
     const std::lock_guard guard(lock_);
     --end_waiters_;
     return result;
+}
+
+void file_object::wait_until_idle() noexcept {
+    const kernel::blocking_scope announced;
+    for (bool is_counted = false;; is_counted = true) {
+        uint32_t seen = 0;
+        {
+            const std::lock_guard guard(lock_);
+            if (in_flight_ == nullptr) {
+                end_waiters_ -= is_counted ? 1 : 0;
+                return;
+            }
+            end_waiters_ += is_counted ? 0 : 1;
+            // mo: relaxed, guard: lock_; an end after this one changes it under the sleeper.
+            seen = endings_.load(std::memory_order_relaxed);
+        }
+        (void)kernel::futex_wait(endings_, seen, kernel::no_deadline);
+    }
 }
 
 bool file_object::cancel(LPOVERLAPPED overlapped, uint32_t issuer) noexcept {

@@ -14,6 +14,8 @@
 
 namespace rp::nt {
 
+class pipe_end;
+
 /// What does not change while the file is open.
 struct file_description {
     int fd = -1;
@@ -27,6 +29,7 @@ struct file_description {
     bool deletes_on_close = false;
     file_identity identity; ///< with `claim`, for the share table
     share_claim claim;
+    pipe_end* pipe = nullptr; ///< what this is an end of, if it is one of a named pipe
 
     /// Transfers on it depend on their order, so there is at most one armed in each direction.
     /// Datagrams are exempt: each is whole, and the network does not keep their order anyway.
@@ -75,6 +78,8 @@ public:
     bool cancel(LPOVERLAPPED overlapped, uint32_t issuer) noexcept;
     /// Sleeps until the operation of `overlapped` has ended. success or timeout.
     ntstatus wait_for_end(LPOVERLAPPED overlapped, int64_t deadline_ns) noexcept;
+    /// Sleeps until no operation is in flight.
+    void wait_until_idle() noexcept;
 
     // --- sockets ---------------------------------------------------------------------------------
     /// socket_bits; what a call did to the socket that the kernel cannot be asked cheaply.

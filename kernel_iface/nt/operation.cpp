@@ -45,6 +45,7 @@
 #include "kernel_iface/linux/slab.hpp"
 #include "kernel_iface/linux/thread.hpp"
 #include "kernel_iface/nt/event.hpp"
+#include "kernel_iface/nt/pipe_end.hpp"
 #include "kernel_iface/nt/wait.hpp"
 
 #include <poll.h>
@@ -233,6 +234,10 @@ ntstatus resolve_event(LPOVERLAPPED overlapped, ref<event_object>& signal) noexc
     return code;
 }
 
+uint32_t settle_on_pipe(io_operation& op, uint32_t code) noexcept {
+    return op.file->about.pipe->refine(code);
+}
+
 /// `file` is in use; the operation takes over that use.
 ntstatus issue(ref<file_object> file, const transfer_call& call) noexcept {
     uint64_t offset = ~uint64_t{0};
@@ -255,6 +260,7 @@ ntstatus issue(ref<file_object> file, const transfer_call& call) noexcept {
     op->wanted_bytes = call.bytes;
     op->is_write = call.is_write;
     op->start_offset = offset;
+    op->settle = op->file->about.pipe != nullptr ? settle_on_pipe : nullptr;
     choose_transfer(*op, op->file->about, is_append);
     prepare_transfer(*op);
     return launch(*op);
@@ -332,6 +338,11 @@ ntstatus transfer(const transfer_call& call) noexcept {
     }
     if (!(call.is_write ? about.can_write : about.can_read)) {
         return status::access_denied;
+    }
+    if (about.pipe != nullptr) {
+        if (code = about.pipe->check(); code != status::success) {
+            return code;
+        }
     }
     const bool needs_overlapped = about.is_overlapped;
     if (call.overlapped == nullptr && (needs_overlapped || call.transferred == nullptr)) {

@@ -28,6 +28,7 @@ inline constexpr uint32_t shut_receive = 32;
 inline constexpr uint32_t accepting = 64; ///< promised to an AcceptEx in flight
 inline constexpr uint32_t reuses_address = 128;
 inline constexpr uint32_t exclusive_address = 256;
+inline constexpr uint32_t reused = 512; ///< after TF_REUSE_SOCKET: bound, as ConnectEx sees it
 } // namespace socket_bits
 
 [[nodiscard]] inline bool has_socket_bit(const file_object& file, uint32_t bit) noexcept {

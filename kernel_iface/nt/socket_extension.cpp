@@ -257,6 +257,7 @@ ntstatus disconnect(file_object& file, bool is_reused) noexcept {
     clear_socket_bits(file,
                       socket_bits::bound | socket_bits::connected | socket_bits::shut_send |
                           socket_bits::shut_receive);
+    set_socket_bits(file, socket_bits::reused);
     return status::success;
 }
 
@@ -290,7 +291,7 @@ DWORD connect_ex(HANDLE socket,
         return WSAEISCONN;
     }
     if (file->about.kind != file_kind::socket || !file->about.is_overlapped ||
-        !has_socket_bit(*file, socket_bits::bound) ||
+        !has_socket_bit(*file, socket_bits::bound | socket_bits::reused) ||
         has_socket_bit(*file, socket_bits::listening)) {
         return WSAEINVAL;
     }

@@ -13,6 +13,7 @@
 #include <ioapiset.h>
 #include <libloaderapi.h>
 #include <minwinbase.h>
+#include <namedpipeapi.h>
 #include <processthreadsapi.h>
 #include <profileapi.h>
 #include <sysinfoapi.h>
