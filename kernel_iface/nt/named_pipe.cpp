@@ -41,9 +41,7 @@
 #include "kernel_iface/linux/clock.hpp"
 #include "kernel_iface/linux/futex.hpp"
 #include "kernel_iface/linux/socket_call.hpp"
-#include "kernel_iface/nt/announced_mutex.hpp"
-#include "kernel_iface/nt/operation.hpp"
-#include "kernel_iface/nt/pipe_end.hpp"
+#include "kernel_iface/nt/pipe_server.hpp"
 #include "kernel_iface/nt/wait.hpp"
 
 #include <strings.h>
@@ -62,6 +60,9 @@
 #include <vector>
 
 namespace rp::nt {
+
+constinit announced_mutex pipes_lock;
+
 namespace {
 
 constexpr DWORD access_inbound = 1; // the client writes
@@ -71,29 +72,8 @@ constexpr DWORD rejects_remote = 8;
 constexpr DWORD unlimited_instances = 255;
 constexpr DWORD default_timeout_ms = 50;
 
-announced_mutex pipes_lock;
 /// Counts changes that may end a WaitNamedPipe; a futex word.
 constinit std::atomic<uint32_t> changes{0};
-
-void announce_change() noexcept {
-    // mo: release, pairs pipes.changes (wait_for_pipe).
-    changes.fetch_add(1, std::memory_order_release);
-    kernel::futex_wake(changes, INT32_MAX);
-}
-
-enum class pipe_state : uint8_t { listening, connected, disconnected };
-
-struct pipe_link {
-    std::atomic<bool> is_disconnected{false};
-    std::atomic<bool> is_client_gone{false};
-};
-
-struct pipe_class {
-    DWORD access = 0;
-    DWORD instances_max = 0;
-    DWORD timeout_ms = 0;
-    std::vector<server_end*> instances; // in order of creation
-};
 
 std::map<std::string, pipe_class>& classes() {
     static auto* const table = new std::map<std::string, pipe_class>;
@@ -141,86 +121,74 @@ ntstatus flush_link(const pipe_link& link, int fd) noexcept {
 
 } // namespace
 
-class server_end final : public pipe_end {
-public:
-    explicit server_end(std::map<std::string, pipe_class>::iterator where) noexcept : home(where) {}
+void announce_pipe_change() noexcept {
+    // mo: release, pairs pipes.changes (wait_for_pipe).
+    changes.fetch_add(1, std::memory_order_release);
+    kernel::futex_wake(changes, INT32_MAX);
+}
 
-    ntstatus check() noexcept override {
+ntstatus server_end::check() noexcept {
+    const std::lock_guard guard(pipes_lock);
+    switch (state) {
+    case pipe_state::listening:
+        return status::pipe_listening;
+    case pipe_state::disconnected:
+        return status::pipe_disconnected;
+    case pipe_state::connected:
+        break;
+    }
+    // The byte of the opener is not data.
+    return is_awaited ? status::pipe_listening : status::success;
+}
+
+ntstatus server_end::refine(ntstatus code) noexcept {
+    const std::lock_guard guard(pipes_lock);
+    if (code != status::success && state == pipe_state::disconnected) {
+        return status::pipe_disconnected;
+    }
+    return link ? refined(*link, code) : code;
+}
+
+ntstatus server_end::flush(int fd) noexcept {
+    std::shared_ptr<pipe_link> present;
+    if (const ntstatus code = check(); code != status::success) {
+        return code;
+    }
+    {
         const std::lock_guard guard(pipes_lock);
-        switch (state) {
-        case pipe_state::listening:
-            return status::pipe_listening;
-        case pipe_state::disconnected:
-            return status::pipe_disconnected;
-        case pipe_state::connected:
-            break;
-        }
-        // The byte of the opener is not data.
-        return is_awaited ? status::pipe_listening : status::success;
+        present = link;
     }
+    return present ? flush_link(*present, fd) : status::pipe_disconnected;
+}
 
-    ntstatus refine(ntstatus code) noexcept override {
+void server_end::handle_closed() noexcept {
+    {
         const std::lock_guard guard(pipes_lock);
-        if (code != status::success && state == pipe_state::disconnected) {
-            return status::pipe_disconnected;
+        auto& instances = home->second.instances;
+        instances.erase(std::find(instances.begin(), instances.end(), this));
+        if (instances.empty()) {
+            classes().erase(home);
         }
-        return link ? refined(*link, code) : code;
+        close_client_fd();
+        state = pipe_state::disconnected;
     }
+    announce_pipe_change();
+}
 
-    ntstatus flush(int fd) noexcept override {
-        std::shared_ptr<pipe_link> present;
-        if (const ntstatus code = check(); code != status::success) {
-            return code;
-        }
-        {
-            const std::lock_guard guard(pipes_lock);
-            present = link;
-        }
-        return present ? flush_link(*present, fd) : status::pipe_disconnected;
+int server_end::make_pair() noexcept {
+    int ends[2];
+    const int error = kernel::make_socket_pair(ends);
+    if (error == 0) {
+        client_fd = ends[1];
     }
+    return error == 0 ? ends[0] : error;
+}
 
-    void handle_closed() noexcept override {
-        {
-            const std::lock_guard guard(pipes_lock);
-            auto& instances = home->second.instances;
-            instances.erase(std::find(instances.begin(), instances.end(), this));
-            if (instances.empty()) {
-                classes().erase(home);
-            }
-            close_client_fd();
-            state = pipe_state::disconnected;
-        }
-        announce_change();
+void server_end::close_client_fd() noexcept {
+    if (client_fd >= 0) {
+        close_descriptor(std::exchange(client_fd, -1));
     }
-
-    void file_closed() noexcept override { delete this; }
-
-    server_end* as_server() noexcept override { return this; }
-
-    /// Needs the lock. A fresh pair of sockets; ours is returned, or -errno.
-    [[nodiscard]] int make_pair() noexcept {
-        int ends[2];
-        const int error = kernel::make_socket_pair(ends);
-        if (error == 0) {
-            client_fd = ends[1];
-        }
-        return error == 0 ? ends[0] : error;
-    }
-
-    /// Needs the lock.
-    void close_client_fd() noexcept {
-        if (client_fd >= 0) {
-            close_descriptor(std::exchange(client_fd, -1));
-        }
-    }
-
-    const std::map<std::string, pipe_class>::iterator home;
-    // guard: pipes_lock
-    pipe_state state = pipe_state::listening;
-    bool is_awaited = false;
-    int client_fd = -1;
-    std::shared_ptr<pipe_link> link;
-};
+}
 
 namespace {
 
@@ -312,44 +280,6 @@ server_end* find_listening(const pipe_class& found) noexcept {
     return nullptr;
 }
 
-/// A server's end by handle, in use; `error` says why not.
-class server_in_use {
-public:
-    server_in_use(HANDLE handle, ntstatus& code) noexcept
-        : file_(reference<file_object>(handle, code)) {
-        if (code == status::success) {
-            const bool is_server =
-                file_->about.pipe != nullptr && file_->about.pipe->as_server() != nullptr;
-            code = !is_server           ? status::invalid_parameter
-                   : file_->begin_use() ? status::success
-                                        : status::file_closed;
-        }
-        if (code != status::success) {
-            file_ = {};
-        }
-    }
-
-    ~server_in_use() {
-        if (file_) {
-            file_->end_use();
-        }
-    }
-
-    server_in_use(const server_in_use&) = delete;
-    server_in_use& operator=(const server_in_use&) = delete;
-
-    explicit operator bool() const noexcept { return static_cast<bool>(file_); }
-
-    file_object& file() const noexcept { return *file_; }
-
-    server_end& end() const noexcept { return *file_->about.pipe->as_server(); }
-
-    [[nodiscard]] ref<file_object> detach() noexcept { return std::move(file_); }
-
-private:
-    ref<file_object> file_;
-};
-
 } // namespace
 
 bool is_pipe_name(const char* name) noexcept {
@@ -404,7 +334,7 @@ ntstatus create_pipe(const pipe_call& call, HANDLE& made) noexcept {
                        fresh);
     if (code == status::success) {
         made = fresh;
-        announce_change();
+        announce_pipe_change();
     }
     return code;
 }
@@ -452,161 +382,13 @@ ntstatus open_pipe(const open_call& call, HANDLE& made) noexcept {
     return code;
 }
 
-// --- ConnectNamedPipe ----------------------------------------------------------------------------
-
-namespace {
-
-/// Step 1 and 2 of the essay. pending: wait for the byte.
-ntstatus begin_connect(server_end& end, int fd) noexcept {
-    const std::lock_guard guard(pipes_lock);
-    if (end.state == pipe_state::connected) {
-        // mo: acquire, pairs pipe.client_gone (client_end::handle_closed).
-        return end.link->is_client_gone.load(std::memory_order_acquire) ? status::pipe_closing
-                                                                        : status::pipe_connected;
-    }
-    if (end.is_awaited) {
-        return status::pipe_listening;
-    }
-    if (end.state == pipe_state::disconnected) {
-        const int fresh = end.make_pair();
-        const int error = fresh < 0 ? fresh : kernel::move_socket(fresh, fd);
-        if (error < 0) {
-            end.close_client_fd();
-            return status_of_errno(-error, io_domain::file);
-        }
-        end.state = pipe_state::listening;
-        end.link.reset();
-    }
-    end.is_awaited = true;
-    return status::pending;
-}
-
-/// Step 4 of the essay.
-ntstatus end_connect(server_end& end, int fd, ntstatus code) noexcept {
-    const std::lock_guard guard(pipes_lock);
-    end.is_awaited = false;
-    if (end.state == pipe_state::connected && code != status::success) {
-        kernel::take_byte(fd);
-        return status::success; // it was connected before it was cancelled
-    }
-    return end.state == pipe_state::disconnected ? status::pipe_disconnected : code;
-}
-
-struct greeting {
-    char byte = 0;
-};
-
-uint32_t greeting_step(io_operation& op, int32_t res) noexcept {
-    const uint32_t code = transfer_step(op, res);
-    if (code != undecided) {
-        op.bytes = 0;
-    }
-    return code;
-}
-
-uint32_t settle_greeting(io_operation& op, uint32_t code) noexcept {
-    return end_connect(*op.file->about.pipe->as_server(), op.fd, code);
-}
-
-void free_greeting(io_operation& op) noexcept {
-    delete static_cast<greeting*>(op.extra);
-}
-
-ntstatus start_greeting(ref<file_object> file, OVERLAPPED& overlapped) noexcept {
-    file_object& keeper = *file;
-    auto* place = new (std::nothrow) greeting;
-    io_operation* op = place != nullptr ? make_operation(file, overlapped) : nullptr;
-    if (op == nullptr) {
-        delete place;
-        end_connect(*keeper.about.pipe->as_server(), keeper.about.fd, status::no_memory);
-        keeper.end_use();
-        return status::no_memory;
-    }
-    op->extra = place;
-    op->free_extra = free_greeting;
-    op->step = greeting_step;
-    op->settle = settle_greeting;
-    op->buffer = &place->byte;
-    op->wanted_bytes = 1;
-    op->start_offset = ~uint64_t{0};
-    op->transfer_op = kernel::io_op::read;
-    op->needs_turn = false;
-    prepare_transfer(*op);
-    const ref<file_object> kept = ref<file_object>::share(&keeper);
-    const ntstatus code = launch(*op);
-    if (code != status::pending && keeper.begin_use()) {
-        end_connect(*keeper.about.pipe->as_server(), keeper.about.fd, code);
-        keeper.end_use();
-    }
-    return code;
-}
-
-} // namespace
-
-ntstatus connect_pipe(HANDLE pipe, LPOVERLAPPED overlapped) noexcept {
-    ntstatus code;
-    server_in_use server(pipe, code);
-    if (!server) {
-        return code;
-    }
-    const bool is_overlapped = server.file().about.is_overlapped;
-    if (is_overlapped && overlapped == nullptr) {
-        return status::invalid_parameter;
-    }
-    const int fd = server.file().about.fd;
-    server_end& end = server.end();
-    code = begin_connect(end, fd);
-    if (code != status::pending) {
-        return code;
-    }
-    announce_change();
-    if (is_overlapped) {
-        return start_greeting(server.detach(), *overlapped);
-    }
-    char byte = 0;
-    const int64_t moved = read_stream(fd, &byte, 1);
-    const ntstatus ended = moved == 1  ? status::success
-                           : moved < 0 ? status_of_errno(static_cast<int>(-moved), io_domain::file)
-                                       : status::pipe_broken;
-    return end_connect(end, fd, ended);
-}
-
-// --- the rest ------------------------------------------------------------------------------------
-
-ntstatus disconnect_pipe(HANDLE pipe) noexcept {
-    ntstatus code;
-    const server_in_use server(pipe, code);
-    if (!server) {
-        return code;
-    }
-    server_end& end = server.end();
-    file_object& file = server.file();
-    {
-        const std::lock_guard guard(pipes_lock);
-        if (end.state == pipe_state::disconnected) {
-            return status::pipe_disconnected;
-        }
-        end.state = pipe_state::disconnected;
-        end.close_client_fd();
-        if (end.link) {
-            // mo: release, pairs pipe.disconnected (refined, check): before the sockets are shut.
-            end.link->is_disconnected.store(true, std::memory_order_release);
-        }
-    }
-    // What both ends have in flight ends now, and what was not read is lost.
-    shut_down_socket(file.about.fd);
-    file.cancel(nullptr, 0);
-    file.wait_until_idle();
-    return status::success;
-}
-
 ntstatus wait_for_pipe(const char* name, DWORD timeout_ms) noexcept {
     if (!is_pipe_name(name)) {
         return status::object_name_invalid;
     }
     int64_t deadline_ns = 0;
     for (bool is_late = false;;) {
-        // mo: acquire, pairs pipes.changes (announce_change): read before looking.
+        // mo: acquire, pairs pipes.changes (announce_pipe_change): read before looking.
         const uint32_t seen = changes.load(std::memory_order_acquire);
         try {
             const std::lock_guard guard(pipes_lock);

@@ -384,3 +384,52 @@ TEST("R-IOCP-6", "a port closed while a read is in flight") {
     CHECK(CloseHandle(c->file));
     CHECK(CloseHandle(event));
 }
+
+/* ---- what Wine lets pass ------------------------------------------------------------------------
+ */
+
+TEST("R-IOCP-4", "the Ex form wants room for one entry") {
+    HANDLE port = port_new(1);
+    OVERLAPPED_ENTRY entry;
+    ULONG removed = 77;
+    CHECK_FAILS(GetQueuedCompletionStatusEx(port, &entry, 0, &removed, 0, FALSE),
+                ERROR_INVALID_PARAMETER);
+    CHECK(CloseHandle(port));
+}
+
+struct taker {
+    HANDLE port;
+    BOOL ok;
+    DWORD error;
+    OVERLAPPED* ov;
+};
+
+static void take_one(void* argument) {
+    struct taker* t = argument;
+    DWORD bytes;
+    ULONG_PTR key;
+    t->ov = (OVERLAPPED*)0x77;
+    t->ok = GetQueuedCompletionStatus(t->port, &bytes, &key, &t->ov, INFINITE);
+    t->error = GetLastError();
+}
+
+TEST("R-IOCP-3", "closing the port ends all waits with ERROR_ABANDONED_WAIT_0") {
+    enum { THREADS = 4 };
+
+    struct taker* t = fresh(THREADS * sizeof *t);
+    struct helper* h[THREADS];
+    HANDLE port = port_new(2);
+    for (int i = 0; i < THREADS; i++) {
+        t[i].port = port;
+        h[i] = helper_start(take_one, &t[i]);
+        CHECK(signaled(h[i]->started));
+    }
+    CHECK(quiet(h[0]->finished));
+    CHECK(CloseHandle(port));
+    for (int i = 0; i < THREADS; i++) {
+        REQUIRE(helper_join(h[i]));
+        CHECK(!t[i].ok);
+        CHECK(t[i].ov == NULL);
+        CHECK_EQ(t[i].error, ERROR_ABANDONED_WAIT_0);
+    }
+}
