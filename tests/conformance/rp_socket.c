@@ -15,6 +15,19 @@ TEST("R-SOCK-8", "a reset connection is WSAECONNRESET when it is told at once") 
     net_end();
 }
 
+TEST("R-SOCK-8", "sending and receiving without a connection") {
+    net_begin();
+    SOCKET s = tcp(), u = udp();
+    char byte = 0;
+    CHECK_WSA(send(s, &byte, 1, 0), WSAENOTCONN);
+    CHECK_WSA(recv(s, &byte, 1, 0), WSAENOTCONN);
+    CHECK_WSA(send(u, &byte, 1, 0), WSAENOTCONN);
+    CHECK_WSA(shutdown(s, SD_SEND), WSAENOTCONN);
+    closesocket(s);
+    closesocket(u);
+    net_end();
+}
+
 TEST("R-SOCK-8", "an overlapped send and a receive of nobody's datagrams fail at once") {
     net_begin();
     SOCKET s = tcp(), u = udp();

@@ -235,19 +235,6 @@ TEST("R-SOCK-3", "the end of the stream is 0 bytes") {
     net_end();
 }
 
-TEST("R-SOCK-8", "sending and receiving without a connection") {
-    net_begin();
-    SOCKET s = tcp(), u = udp();
-    char byte = 0;
-    CHECK_WSA(send(s, &byte, 1, 0), WSAENOTCONN);
-    CHECK_WSA(recv(s, &byte, 1, 0), WSAENOTCONN);
-    CHECK_WSA(send(u, &byte, 1, 0), WSAENOTCONN);
-    CHECK_WSA(shutdown(s, SD_SEND), WSAENOTCONN);
-    closesocket(s);
-    closesocket(u);
-    net_end();
-}
-
 TEST("W32-WSA-11", "MSG_PEEK leaves the data, MSG_WAITALL waits for all of it") {
     net_begin();
     struct connection c = connection_new();
