@@ -134,6 +134,8 @@ ntstatus server_end::check() noexcept {
         return status::pipe_listening;
     case pipe_state::disconnected:
         return status::pipe_disconnected;
+    case pipe_state::closed:
+        return status::file_closed;
     case pipe_state::connected:
         break;
     }
@@ -170,7 +172,7 @@ void server_end::handle_closed() noexcept {
             classes().erase(home);
         }
         close_client_fd();
-        state = pipe_state::disconnected;
+        state = pipe_state::closed;
     }
     announce_pipe_change();
 }

@@ -58,6 +58,9 @@ ntstatus begin_connect(server_end& end, int fd) noexcept {
         return end.link->is_client_gone.load(std::memory_order_acquire) ? status::pipe_closing
                                                                         : status::pipe_connected;
     }
+    if (end.state == pipe_state::closed) {
+        return status::file_closed;
+    }
     if (end.is_awaited) {
         return status::pipe_listening;
     }
@@ -175,8 +178,9 @@ ntstatus disconnect_pipe(HANDLE pipe) noexcept {
     file_object& file = server.file();
     {
         const std::lock_guard guard(pipes_lock);
-        if (end.state == pipe_state::disconnected) {
-            return status::pipe_disconnected;
+        if (end.state == pipe_state::disconnected || end.state == pipe_state::closed) {
+            return end.state == pipe_state::closed ? status::file_closed
+                                                   : status::pipe_disconnected;
         }
         end.state = pipe_state::disconnected;
         end.close_client_fd();

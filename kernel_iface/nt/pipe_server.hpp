@@ -18,7 +18,7 @@ extern announced_mutex pipes_lock;
 /// Ends the sleep of every WaitNamedPipe, which then looks again.
 void announce_pipe_change() noexcept;
 
-enum class pipe_state : uint8_t { listening, connected, disconnected };
+enum class pipe_state : uint8_t { listening, connected, disconnected, closed };
 
 struct pipe_link {
     std::atomic<bool> is_disconnected{false};
