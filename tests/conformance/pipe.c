@@ -386,6 +386,17 @@ TEST("R-FILE-5", "the client closes: what it wrote, then ERROR_BROKEN_PIPE; writ
     ends_close(&e);
 }
 
+TEST("R-FILE-5", "the client closes without reading what it got: ERROR_BROKEN_PIPE") {
+    struct ends e = ends_new();
+    struct job* in = job_new();
+    CHECK(put(e.server, "unread"));
+    CHECK(job_read(e.server, in));
+    CHECK(CloseHandle(e.client));
+    e.client = NULL;
+    job_expect(e.server, in, ERROR_BROKEN_PIPE, "");
+    ends_close(&e);
+}
+
 TEST("R-FILE-5", "a read in flight when the server closes: ERROR_BROKEN_PIPE") {
     struct ends e = ends_new();
     struct job* in = job_new();
