@@ -2,6 +2,20 @@
 /* Sockets: what is documented and Wine does differently (R-SOCK-*). */
 #include "tests/conformance/net_ex.h"
 
+#include <dlfcn.h>
+
+TEST("W32-WSA-17", "the process keeps libc's functions of the same name") {
+    const char* names[] = {"socket", "send", "recv", "bind", "connect", "accept", "shutdown"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        Dl_info info;
+        void* found = dlsym(RTLD_DEFAULT, names[i]);
+        REQUIRE(found != NULL && dladdr(found, &info));
+        CHECK(strstr(info.dli_fname, "ringpool") == NULL);
+    }
+    CHECK((void*)(ULONG_PTR)send != dlsym(RTLD_DEFAULT, "send"));
+    CHECK((void*)(ULONG_PTR)send == dlsym(RTLD_DEFAULT, "rp_ws_send"));
+}
+
 TEST("R-SOCK-8", "a reset connection is WSAECONNRESET when it is told at once") {
     net_begin();
     struct connection c = connection_new();
