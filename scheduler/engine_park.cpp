@@ -20,6 +20,7 @@
 // Rejected: one eventfd for each worker (a system call more per wake than a futex in the ring, with
 // the same latency); leaving the core with a parked worker (then a completion of another worker
 // could not use it).
+#include "kernel_iface/linux/blocking.hpp"
 #include "kernel_iface/linux/clock.hpp"
 #include "kernel_iface/linux/futex.hpp"
 #include "scheduler/engine.hpp"
@@ -165,6 +166,8 @@ void engine::reap_while_parked(worker& w) noexcept {
 }
 
 void engine::sleep(worker& w, int64_t deadline_ns) noexcept {
+    // Not to the worker, which is in the engine, but to whoever put himself in front of it.
+    const kernel::blocking_scope announced;
     const bool in_ring = w.ring_ != nullptr && w.ring_->in_flight() != 0;
     // mo: relaxed, published by the CAS below.
     w.sleeps_in_ring_.store(in_ring, std::memory_order_relaxed);

@@ -20,7 +20,19 @@
 
 namespace rp::kernel {
 
-enum class io_op : uint8_t { nop, read, write, recv, send, poll, accept, connect, fsync };
+enum class io_op : uint8_t {
+    nop,
+    read,
+    write,
+    recv,
+    send,
+    recvmsg,
+    sendmsg,
+    poll,
+    accept,
+    connect,
+    fsync
+};
 
 struct io_request;
 
@@ -42,9 +54,9 @@ struct io_request {
     bool is_cancel_posted = false; ///< guard: set once by the canceller that found `place` armed
     uint16_t tag = 0;              ///< free for the owner
     int32_t fd = -1;
-    void* addr = nullptr; ///< buffer; accept/connect: sockaddr*
+    void* addr = nullptr; ///< buffer; recvmsg/sendmsg: msghdr*; accept/connect: sockaddr*
     uint32_t len = 0;     ///< bytes; connect: address length
-    uint32_t flags = 0;   ///< recv/send: MSG_*; read/write: RWF_*; poll: POLL*; accept: SOCK_*
+    uint32_t flags = 0;   ///< recv/send(msg): MSG_*; read/write: RWF_*; poll: POLL*; accept: SOCK_*
     uint64_t offset = 0;  ///< file position, or ~0 for streams; accept: socklen_t*
 
     /// Called exactly once, on whatever thread reaps: `res` is >= 0 or -errno. May re-arm.

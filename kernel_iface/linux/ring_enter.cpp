@@ -38,6 +38,13 @@ void ring::state::fill_sqe(io_uring_sqe* sqe, const io_request& request) noexcep
     case io_op::send:
         io_uring_prep_send(sqe, request.fd, request.addr, request.len, flags);
         break;
+    case io_op::recvmsg:
+        io_uring_prep_recvmsg(sqe, request.fd, static_cast<msghdr*>(request.addr), request.flags);
+        break;
+    case io_op::sendmsg:
+        io_uring_prep_sendmsg(
+            sqe, request.fd, static_cast<const msghdr*>(request.addr), request.flags);
+        break;
     case io_op::poll:
         io_uring_prep_poll_add(sqe, request.fd, request.flags);
         break;

@@ -30,9 +30,9 @@
 #include "kernel_iface/linux/thread_source.hpp"
 
 #include "kernel_iface/linux/fatal.hpp"
+#include "kernel_iface/linux/socket_call.hpp"
 #include "kernel_iface/linux/thread.hpp"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -97,6 +97,7 @@ short events_for(const io_request& request) noexcept {
         return static_cast<short>(request.flags);
     case io_op::write:
     case io_op::send:
+    case io_op::sendmsg:
     case io_op::connect:
         return POLLOUT;
     default:
@@ -163,21 +164,8 @@ int32_t try_accept(const io_request& request) noexcept {
 }
 
 int32_t start_connect(const io_request& request) noexcept {
-    // connect(2) has no flag for "do not block"; a socket that is only just connecting has no other
-    // user who could mind the mode.
-    const int mode = fcntl(request.fd, F_GETFL);
-    if (mode < 0) {
-        return -errno;
-    }
-    const bool is_blocking = (mode & O_NONBLOCK) == 0;
-    if (is_blocking) {
-        fcntl(request.fd, F_SETFL, mode | O_NONBLOCK);
-    }
     const auto* address = static_cast<const sockaddr*>(request.addr);
-    const int32_t result = result_of(connect(request.fd, address, request.len));
-    if (is_blocking) {
-        fcntl(request.fd, F_SETFL, mode);
-    }
+    const int32_t result = connect_without_sleep(request.fd, address, request.len);
     return result == -EINPROGRESS ? not_ready : result;
 }
 
@@ -185,9 +173,7 @@ int32_t finish_connect(const io_request& request) noexcept {
     if (!is_ready(request.fd, POLLOUT)) {
         return not_ready;
     }
-    int error = 0;
-    socklen_t length = sizeof error;
-    return getsockopt(request.fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? -error : -errno;
+    return connect_result(request.fd);
 }
 
 int32_t try_poll(const io_request& request) noexcept {
@@ -215,6 +201,11 @@ int32_t try_request(const io_request& request, bool is_first_attempt) noexcept {
         return attempt_of(recv(request.fd, request.addr, request.len, message_flags));
     case io_op::send:
         return attempt_of(send(request.fd, request.addr, request.len, message_flags));
+    case io_op::recvmsg:
+        return attempt_of(recvmsg(request.fd, static_cast<msghdr*>(request.addr), message_flags));
+    case io_op::sendmsg:
+        return attempt_of(
+            sendmsg(request.fd, static_cast<const msghdr*>(request.addr), message_flags));
     case io_op::poll:
         return try_poll(request);
     case io_op::accept:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// How a file handle and a TP_IO (or, later, a completion port) meet.
+// How a file handle and a TP_IO or a completion port meet.
 //
 // A file object is bound at most once in its life (R-IO-2). The binding names a *target*, which
 // gets one packet for each operation that ends asynchronously, and a *sink*, on whose rings the
@@ -55,7 +55,15 @@ struct io_operation final : kernel::io_request {
     /// Room for the target: it may keep the packet queued without allocating.
     alignas(16) std::byte client[64];
 
-    // --- for operation.cpp -----------------------------------------------------------------------
+    // --- for operation.cpp and those who launch operations ---------------------------------------
+    /// What a result of the request means: the final status, or pending with the request prepared
+    /// for its next piece.
+    uint32_t (*step)(io_operation& op, int32_t res) noexcept = nullptr;
+    /// Called once with the final status, before the OVERLAPPED shows it; returns what it shows.
+    uint32_t (*settle)(io_operation& op, uint32_t status) noexcept = nullptr;
+    /// What the operation has in addition, and who frees it.
+    void* extra = nullptr;
+    void (*free_extra)(io_operation& op) noexcept = nullptr;
     kernel::io_sink* sink = nullptr;     ///< where it is armed
     completion_target* target = nullptr; ///< who gets the packet: as bound when it was issued
     event_object* signal = nullptr;      ///< the object of `event`; holds one reference
@@ -66,6 +74,7 @@ struct io_operation final : kernel::io_request {
     kernel::io_op transfer_op{}; ///< what `op` is when it is not a poll for readiness
     uint32_t transfer_flags = 0; ///< MSG_* or RWF_*
     bool is_write = false;
+    bool needs_turn = true;
     bool has_turn = false;            ///< the armed one of its direction; guard: the file's lock
     bool is_waiting_for_turn = false; ///< guard: the file's lock
     bool is_cancel_asked = false;     ///< guard: the file's lock
@@ -91,5 +100,6 @@ DWORD bind_completion_target(HANDLE file,
 /// Names the sink for overlapped operations on handles that are not bound. Set once, by the
 /// runtime, before any program code runs; until then such operations use kernel::thread_source().
 void set_default_sink(kernel::io_sink& (*provider)() noexcept) noexcept;
+kernel::io_sink& default_sink() noexcept;
 
 } // namespace rp::nt

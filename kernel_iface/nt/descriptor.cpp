@@ -113,6 +113,10 @@ void close_descriptor(int fd) noexcept {
     static_cast<void>(::close(fd));
 }
 
+void shut_down_socket(int fd) noexcept {
+    static_cast<void>(::shutdown(fd, SHUT_RDWR));
+}
+
 int describe_descriptor(int fd, descriptor_facts& facts) noexcept {
     struct stat raw;
     if (::fstat(fd, &raw) != 0) {

@@ -35,6 +35,8 @@ struct descriptor_facts {
 
 int open_descriptor(const char* path, int flags, mode_t mode) noexcept;
 void close_descriptor(int fd) noexcept;
+/// Ends all sleep on a socket, whatever its state.
+void shut_down_socket(int fd) noexcept;
 int describe_descriptor(int fd, descriptor_facts& facts) noexcept;
 int describe_path(const char* path, descriptor_facts& facts) noexcept;
 /// O_RDONLY, O_WRONLY or O_RDWR.

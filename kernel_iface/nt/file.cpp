@@ -2,7 +2,9 @@
 // The state of a file object: binding, its list of operations, its end.
 #include "kernel_iface/nt/file.hpp"
 
+#include "kernel_iface/linux/futex.hpp"
 #include "kernel_iface/linux/thread_source.hpp"
+#include "kernel_iface/nt/pipe_end.hpp"
 #include "kernel_iface/nt/wait.hpp"
 
 #include <array>
@@ -14,13 +16,13 @@ namespace {
 using sink_provider = kernel::io_sink& (*)() noexcept;
 constinit std::atomic<sink_provider> default_sink_provider{nullptr};
 
+} // namespace
+
 kernel::io_sink& default_sink() noexcept {
     // mo: acquire, pairs file.default_sink (set_default_sink).
     const sink_provider provider = default_sink_provider.load(std::memory_order_acquire);
     return provider != nullptr ? provider() : kernel::thread_source();
 }
-
-} // namespace
 
 void set_default_sink(kernel::io_sink& (*provider)() noexcept) noexcept {
     // mo: release, pairs file.default_sink (default_sink).
@@ -72,6 +74,9 @@ void file_object::shut_down() noexcept {
     if (completion_target* bound = target_.load(std::memory_order_acquire); bound != nullptr) {
         bound->file_closed();
     }
+    if (about.pipe != nullptr) {
+        about.pipe->file_closed();
+    }
 }
 
 // A handle is closed like on Windows: what is in flight is asked to end, and ends by itself
@@ -79,11 +84,19 @@ void file_object::shut_down() noexcept {
 // finds is_closing_. Sharing and deletion follow the handle (R-FILE-8), not the operations that may
 // still be on their way out: who has closed the handle may open the file again.
 void file_object::last_handle_closed() noexcept {
+    bool has_sleepers = false;
     {
         const std::lock_guard guard(lock_);
         is_closing_ = true;
+        has_sleepers = sleepers_ != 0;
     }
     cancel(nullptr, 0);
+    if (has_sleepers) {
+        shut_down_socket(about.fd);
+    }
+    if (about.pipe != nullptr) {
+        about.pipe->handle_closed();
+    }
     // Before the descriptor is closed: while it is open its inode number cannot be used again.
     if (shares().release(about.identity, about.claim, about.deletes_on_close)) {
         unlink_descriptor(about.fd, about.identity);
@@ -93,6 +106,22 @@ void file_object::last_handle_closed() noexcept {
 
 void file_object::destroy() noexcept {
     destroy_object(this);
+}
+
+bool file_object::begin_sleep() noexcept {
+    const std::lock_guard guard(lock_);
+    sleepers_ += is_closing_ ? 0 : 1;
+    return !is_closing_;
+}
+
+void file_object::end_sleep() noexcept {
+    const std::lock_guard guard(lock_);
+    --sleepers_;
+}
+
+bool file_object::is_closing() noexcept {
+    const std::lock_guard guard(lock_);
+    return is_closing_;
 }
 
 // --- binding
@@ -147,7 +176,7 @@ bool file_object::enlist(io_operation& op) noexcept {
 }
 
 bool file_object::take_turn(io_operation& op) noexcept {
-    if (!about.is_ordered() || op.transfer_op == kernel::io_op::nop) {
+    if (!about.is_ordered() || !op.needs_turn) {
         return true;
     }
     const std::lock_guard guard(lock_);
@@ -208,7 +237,7 @@ void file_object::note_end(bool sets_signal, wake_batch& batch) noexcept {
         serve_waiters(batch);
     }
     for (operation_end* one = end_waiters_; one != nullptr; one = one->next) {
-        one->announce(batch);
+        one->announce(in_flight_ == nullptr, batch);
     }
 }
 
@@ -232,12 +261,12 @@ void file_object::clear_signal() noexcept {
     is_signaled_ = false;
 }
 
-ntstatus file_object::wait_for_end(LPOVERLAPPED overlapped,
-                                   int64_t deadline_ns,
-                                   bool is_alertable) noexcept {
-    operation_end end(*overlapped);
+ntstatus
+file_object::wait_for(operation_end& end, int64_t deadline_ns, bool is_alertable) noexcept {
     {
+        wake_batch nobody;
         const std::lock_guard guard(lock_); // an end after this one finds us
+        end.announce(in_flight_ == nullptr, nobody);
         end.next = end_waiters_;
         if (end_waiters_ != nullptr) {
             end_waiters_->previous = &end;
@@ -254,12 +283,25 @@ ntstatus file_object::wait_for_end(LPOVERLAPPED overlapped,
     return result;
 }
 
-bool operation_end::is_available(const thread_record* /*thread*/) const noexcept {
-    return overlapped_status(overlapped_) != status::pending;
+ntstatus file_object::wait_for_end(LPOVERLAPPED overlapped,
+                                   int64_t deadline_ns,
+                                   bool is_alertable) noexcept {
+    operation_end end(overlapped);
+    return wait_for(end, deadline_ns, is_alertable);
 }
 
-void operation_end::announce(wake_batch& batch) noexcept {
+void file_object::wait_until_idle() noexcept {
+    operation_end end(nullptr);
+    (void)wait_for(end, kernel::no_deadline, false);
+}
+
+bool operation_end::is_available(const thread_record* /*thread*/) const noexcept {
+    return overlapped_ != nullptr ? overlapped_status(*overlapped_) != status::pending : is_idle_;
+}
+
+void operation_end::announce(bool is_idle, wake_batch& batch) noexcept {
     const std::lock_guard guard(lock_);
+    is_idle_ = is_idle;
     serve_waiters(batch);
 }
 

@@ -14,6 +14,8 @@
 
 namespace rp::nt {
 
+class pipe_end;
+
 /// What does not change while the file is open.
 struct file_description {
     int fd = -1;
@@ -27,6 +29,7 @@ struct file_description {
     bool deletes_on_close = false;
     file_identity identity; ///< with `claim`, for the share table
     share_claim claim;
+    pipe_end* pipe = nullptr; ///< what this is an end of, if it is one of a named pipe
 
     /// Transfers on it depend on their order, so there is at most one armed in each direction.
     /// Datagrams are exempt: each is whole, and the network does not keep their order anyway.
@@ -35,17 +38,18 @@ struct file_description {
     }
 };
 
-/// The end of one operation as something to wait on: lives on the stack of who waits for it, where
+/// The end of one operation, or of all that are in flight, as something to wait on: lives on the stack of who waits for it, where
 /// it is linked to the file. The file's lock is taken before this one's, never after.
 class operation_end final : public waitable {
 public:
-    explicit operation_end(const OVERLAPPED& overlapped) noexcept
+    /// `overlapped` nullptr: the file has nothing in flight.
+    explicit operation_end(const OVERLAPPED* overlapped) noexcept
         : waitable(object_kind::file), overlapped_(overlapped) {}
 
     ~operation_end() override = default;
 
-    /// An operation of the file has ended, perhaps this one.
-    void announce(wake_batch& batch) noexcept;
+    /// An operation of the file has ended, perhaps this one, perhaps the last one.
+    void announce(bool is_idle, wake_batch& batch) noexcept;
 
     [[nodiscard]] bool is_available(const thread_record* thread) const noexcept override;
 
@@ -57,7 +61,8 @@ public:
 private:
     void destroy() noexcept override {}
 
-    const OVERLAPPED& overlapped_;
+    const OVERLAPPED* const overlapped_;
+    bool is_idle_ = false; // guard: lock_
 };
 
 class file_object final : public waitable {
@@ -101,6 +106,18 @@ public:
     /// Sleeps until the operation of `overlapped` has ended. success, timeout, no_memory, or, when
     /// alertable, user_apc.
     ntstatus wait_for_end(LPOVERLAPPED overlapped, int64_t deadline_ns, bool is_alertable) noexcept;
+    /// Sleeps until no operation is in flight.
+    void wait_until_idle() noexcept;
+
+    // --- sockets ---------------------------------------------------------------------------------
+    /// socket_bits; what a call did to the socket that the kernel cannot be asked cheaply.
+    std::atomic<uint32_t> socket_state{0};
+    std::atomic<uint32_t> timeouts_ms[2]{}; ///< [is_send], 0: none; the kernel would round them
+    /// Around a sleep in a synchronous socket call, which the closing of the handle ends. False:
+    /// the handle is being closed.
+    [[nodiscard]] bool begin_sleep() noexcept;
+    void end_sleep() noexcept;
+    [[nodiscard]] bool is_closing() noexcept;
 
     // --- synchronous handles ---------------------------------------------------------------------
     announced_mutex position_lock;
@@ -125,6 +142,7 @@ private:
     void destroy() noexcept override;
     void shut_down() noexcept;
     void leave_turn_queue(io_operation& op) noexcept;
+    ntstatus wait_for(operation_end& end, int64_t deadline_ns, bool is_alertable) noexcept;
     io_operation* leave_list(io_operation& op) noexcept;
     void note_end(bool sets_signal, wake_batch& batch) noexcept;
 
@@ -135,6 +153,7 @@ private:
 
     // guard: lock_ (of waitable)
     operation_end* end_waiters_ = nullptr;
+    uint32_t sleepers_ = 0;
     bool is_signaled_ = false;
     bool is_closing_ = false;
     io_operation* in_flight_ = nullptr;

@@ -2,6 +2,7 @@
 #include "kernel_iface/nt/file_info.hpp"
 
 #include "kernel_iface/nt/file.hpp"
+#include "kernel_iface/nt/pipe_end.hpp"
 
 #include <mutex>
 
@@ -113,6 +114,9 @@ ntstatus flush_file(HANDLE file) noexcept {
     if (const file_in_use target(file, code); target) {
         if (!target->about.can_write) {
             return status::access_denied;
+        }
+        if (target->about.pipe != nullptr) {
+            return target->about.pipe->flush(target->about.fd);
         }
         if (target->about.kind != file_kind::regular) {
             return status::invalid_device_request;

@@ -2,6 +2,7 @@
 #include "kernel_iface/nt/file_open.hpp"
 
 #include "kernel_iface/nt/file.hpp"
+#include "kernel_iface/nt/named_pipe.hpp"
 
 #include <fcntl.h>
 
@@ -181,6 +182,9 @@ ntstatus create_file(const open_call& call, HANDLE& made) noexcept {
     ntstatus code = check_arguments(call);
     if (code != status::success) {
         return code;
+    }
+    if (is_pipe_name(call.name)) {
+        return open_pipe(call, made);
     }
     const opened file = open_or_create(call);
     if (file.fd < 0) {

@@ -24,6 +24,7 @@ enum class object_kind : uint8_t {
     semaphore,
     mutex,
     file,
+    completion_port,
     // Not for CloseHandle; see has_own_close.
     registered_wait,
     timer_queue,

@@ -46,6 +46,7 @@
 #include "kernel_iface/linux/thread.hpp"
 #include "kernel_iface/nt/event.hpp"
 #include "kernel_iface/nt/misuse.hpp"
+#include "kernel_iface/nt/pipe_end.hpp"
 #include "kernel_iface/nt/thread.hpp"
 #include "kernel_iface/nt/verify.hpp"
 #include "kernel_iface/nt/wait.hpp"
@@ -63,11 +64,11 @@ namespace {
 
 constinit kernel::slab operations{sizeof(io_operation), alignof(io_operation)};
 
-/// Not a status: the transfer goes on.
-constexpr ntstatus undecided = status::pending;
-
 void destroy_operation(kernel::io_request& request) noexcept {
     auto& op = static_cast<io_operation&>(request);
+    if (op.free_extra != nullptr) {
+        op.free_extra(op);
+    }
     if (op.signal != nullptr) {
         op.signal->release();
     }
@@ -81,7 +82,11 @@ void destroy_operation(kernel::io_request& request) noexcept {
     operations.give(&op);
 }
 
-/// Fills in the request for what is left of the transfer.
+/// An unbuffered read that stops inside a sector has met the end of the file.
+constexpr uint64_t sector_bytes = 512;
+
+} // namespace
+
 void prepare_transfer(io_operation& op) noexcept {
     const uint64_t left = op.wanted_bytes - op.bytes;
     op.op = op.transfer_op;
@@ -91,14 +96,12 @@ void prepare_transfer(io_operation& op) noexcept {
     op.offset = op.start_offset == ~uint64_t{0} ? op.start_offset : op.start_offset + op.bytes;
 }
 
-/// May a completed request be armed again? A cancel that comes later makes the arming fail.
 bool is_wanted(const io_operation& op) noexcept {
     // mo: relaxed, only the bit matters; the request's fields travel with the inboxes.
     return (op.place.load(std::memory_order_relaxed) & 1U) == 0;
 }
 
-/// An unbuffered read that stops inside a sector has met the end of the file.
-constexpr uint64_t sector_bytes = 512;
+namespace {
 
 ntstatus read_result(io_operation& op, uint64_t piece) noexcept {
     const file_description& about = op.file->about;
@@ -121,8 +124,10 @@ ntstatus read_result(io_operation& op, uint64_t piece) noexcept {
             return status::buffer_overflow;
         }
         return status::success;
-    case file_kind::socket:
-        return status::success; // 0: the peer has shut down (R-SOCK-3)
+    case file_kind::socket: // 0: the peer has shut down (R-SOCK-3)
+        return piece == 0 || is_all_there || (op.transfer_flags & MSG_WAITALL) == 0
+                   ? status::success
+                   : undecided;
     case file_kind::directory:
         break;
     }
@@ -137,6 +142,8 @@ ntstatus write_result(const io_operation& op, uint64_t piece) noexcept {
     return piece == 0 ? status::io_device_error : undecided;
 }
 
+} // namespace
+
 io_domain domain_of(const file_description& about) noexcept {
     switch (about.kind) {
     case file_kind::socket:
@@ -148,9 +155,7 @@ io_domain domain_of(const file_description& about) noexcept {
     }
 }
 
-/// What `res` means for the operation: its final status, or undecided with the request prepared for
-/// the next piece.
-ntstatus decide(io_operation& op, int32_t res) noexcept {
+ntstatus transfer_step(io_operation& op, int32_t res) noexcept {
     const bool was_poll = op.op == kernel::io_op::poll;
     ntstatus result = undecided;
     const bool is_pollable = op.file->about.kind != file_kind::regular;
@@ -177,6 +182,8 @@ ntstatus decide(io_operation& op, int32_t res) noexcept {
     return is_wanted(op) ? undecided : status::cancelled;
 }
 
+namespace {
+
 void discard_completion(apc& self) noexcept {
     static_cast<io_operation::completion_apc&>(self).op->drop();
 }
@@ -193,7 +200,7 @@ void run_completion(apc& self) {
 
 void end_operation(io_operation& op, ntstatus code) noexcept {
     file_object& file = *op.file;
-    op.status = code;
+    op.status = op.settle != nullptr ? op.settle(op, code) : code;
     if (verify::is_on() && !verify::operation_ends(op.overlapped)) [[unlikely]] {
         report_misuse(status::invalid_parameter,
                       op.is_write ? "WriteFile" : "ReadFile",
@@ -223,7 +230,7 @@ void end_operation(io_operation& op, ntstatus code) noexcept {
 
 void complete_operation(kernel::io_request& request, int32_t res) noexcept {
     auto& op = static_cast<io_operation&>(request);
-    const ntstatus code = decide(op, res);
+    const ntstatus code = op.step(op, res);
     if (code == undecided) {
         op.hold(); // the sink drops the hold of the arming that just completed
         op.sink->arm(op);
@@ -237,6 +244,7 @@ void choose_transfer(io_operation& op, const file_description& about, bool is_ap
     const bool is_message = about.kind == file_kind::datagram;
     if (op.wanted_bytes == 0 && !is_message) {
         op.transfer_op = kernel::io_op::nop; // R-IO-30
+        op.needs_turn = false;
     } else if (is_message || about.kind == file_kind::socket) {
         op.transfer_op = op.is_write ? kernel::io_op::send : kernel::io_op::recv;
         const uint32_t whole = is_message ? 0U : unsigned{MSG_WAITALL};
@@ -259,41 +267,20 @@ ntstatus resolve_event(LPOVERLAPPED overlapped, ref<event_object>& signal) noexc
 }
 
 /// Verifier mode: is this OVERLAPPED free to be used?
-ntstatus check_overlapped(const transfer_call& call) noexcept {
-    if (verify::operation_begins(call.overlapped)) {
+ntstatus check_overlapped(const io_operation& op) noexcept {
+    if (verify::operation_begins(op.overlapped)) {
         return status::success;
     }
     fatal_misuse(status::invalid_parameter,
-                 call.is_write ? "WriteFile" : "ReadFile",
-                 call.overlapped,
+                 op.is_write ? "WriteFile" : "ReadFile",
+                 op.overlapped,
                  0,
                  "its OVERLAPPED belongs to an operation that is still in flight (R-IO-16)");
     return status::invalid_parameter;
 }
 
-io_operation* make_operation(ref<file_object>& file, const transfer_call& call) noexcept {
-    void* piece = operations.take();
-    if (piece == nullptr) {
-        return nullptr;
-    }
-    auto* op = new (piece) io_operation;
-    const auto event = reinterpret_cast<uintptr_t>(call.overlapped->hEvent);
-    op->complete = complete_operation;
-    op->destroy = destroy_operation;
-    op->fd = file->about.fd;
-    op->overlapped = call.overlapped;
-    op->issuer = static_cast<uint32_t>(kernel::thread_id());
-    op->event = reinterpret_cast<HANDLE>(event & ~uintptr_t{1});
-    op->is_packet_suppressed = (event & 1U) != 0;
-    op->routine = call.routine;
-    op->completion.op = op;
-    op->completion.run = run_completion;
-    op->completion.discard = discard_completion;
-    op->buffer = static_cast<char*>(call.buffer);
-    op->wanted_bytes = call.bytes;
-    op->is_write = call.is_write;
-    op->file = file.detach();
-    return op;
+uint32_t settle_on_pipe(io_operation& op, uint32_t code) noexcept {
+    return op.file->about.pipe->refine(code);
 }
 
 ntstatus current_apcs(ref<apc_queue>& apcs) noexcept {
@@ -309,71 +296,117 @@ ntstatus current_apcs(ref<apc_queue>& apcs) noexcept {
 ntstatus issue(ref<file_object> file, const transfer_call& call) noexcept {
     uint64_t offset = ~uint64_t{0};
     bool is_append = false;
-    ntstatus code = status::success;
     if (file->about.kind == file_kind::regular) {
-        code = position_of(call, offset, is_append);
+        const ntstatus code = position_of(call, offset, is_append);
+        if (code != status::success) {
+            file->end_use();
+            return code;
+        }
         is_append |= call.is_write && file->about.appends_only;
     }
-    ref<event_object> signal;
-    if (code == status::success && call.routine == nullptr) {
-        code = resolve_event(call.overlapped, signal);
-    }
-    ref<apc_queue> apcs;
-    if (code == status::success && call.routine != nullptr) {
-        code = current_apcs(apcs);
-    }
-    if (code == status::success && verify::is_on()) [[unlikely]] {
-        code = check_overlapped(call);
-    }
-    if (code != status::success) {
+    io_operation* op = make_operation(file, *call.overlapped);
+    if (op == nullptr) {
         file->end_use();
-        return code;
-    }
-    file_object& keeper = *file; // alive until the operation, which is not armed yet, ends
-    io_operation* op = make_operation(file, call);
-    if (op == nullptr) { // and `file` still holds its reference
-        keeper.end_use();
-        verify::operation_not_begun(call.overlapped);
         return status::no_memory;
     }
+    op->step = transfer_step;
+    op->buffer = static_cast<char*>(call.buffer);
+    op->wanted_bytes = call.bytes;
+    op->is_write = call.is_write;
     op->start_offset = offset;
-    op->signal = signal.detach();
-    choose_transfer(*op, keeper.about, is_append);
+    op->settle = op->file->about.pipe != nullptr ? settle_on_pipe : nullptr;
+    choose_transfer(*op, op->file->about, is_append);
     prepare_transfer(*op);
-    op->target = keeper.target(op->sink);
-    op->apcs = apcs.detach();
-    if (op->apcs != nullptr && op->target != nullptr) {
-        keeper.end_use();
-        verify::operation_not_begun(call.overlapped);
-        op->drop();
-        return status::invalid_parameter; // R-IO-27
-    }
-    if (op->apcs != nullptr) {
-        op->apcs->operation_begins(*op);
-    }
-    if (!keeper.enlist(*op)) {
-        if (op->apcs != nullptr) {
-            op->apcs->operation_refused(*op);
-        }
-        keeper.end_use();
-        verify::operation_not_begun(call.overlapped);
-        op->drop();
-        return status::file_closed;
-    }
-    publish_result(*call.overlapped, status::pending, 0);
-    if (op->signal != nullptr) {
-        op->signal->reset();
-    }
-    if (op->target != nullptr) {
-        op->target->operation_started(*op);
-    }
-    if (keeper.take_turn(*op)) {
-        op->sink->arm(*op);
-    }
-    return status::pending;
+    op->routine = call.routine;
+    op->completion.op = op;
+    op->completion.run = run_completion;
+    op->completion.discard = discard_completion;
+    return launch(*op);
 }
 
 } // namespace
+
+io_operation* make_operation(ref<file_object>& file, OVERLAPPED& overlapped) noexcept {
+    void* piece = operations.take();
+    if (piece == nullptr) {
+        return nullptr;
+    }
+    auto* op = new (piece) io_operation;
+    const auto event = reinterpret_cast<uintptr_t>(overlapped.hEvent);
+    op->complete = complete_operation;
+    op->destroy = destroy_operation;
+    op->fd = file->about.fd;
+    op->overlapped = &overlapped;
+    op->issuer = static_cast<uint32_t>(kernel::thread_id());
+    op->event = reinterpret_cast<HANDLE>(event & ~uintptr_t{1});
+    op->is_packet_suppressed = (event & 1U) != 0;
+    op->file = file.detach();
+    return op;
+}
+
+namespace {
+
+/// What the end of the operation will notify, and where it is armed.
+ntstatus resolve_notification(io_operation& op) noexcept {
+    op.target = op.file->target(op.sink);
+    if (op.routine == nullptr) {
+        ref<event_object> signal;
+        const ntstatus code = resolve_event(op.overlapped, signal);
+        op.signal = signal.detach();
+        return code;
+    }
+    ref<apc_queue> apcs;
+    const ntstatus code = current_apcs(apcs);
+    op.apcs = apcs.detach();
+    return code == status::success && op.target != nullptr ? status::invalid_parameter // R-IO-27
+                                                           : code;
+}
+
+/// Makes the operation known to its file and to the thread that will be told.
+ntstatus enlist(io_operation& op) noexcept {
+    if (op.apcs != nullptr) {
+        op.apcs->operation_begins(op);
+    }
+    if (op.file->enlist(op)) {
+        return status::success;
+    }
+    if (op.apcs != nullptr) {
+        op.apcs->operation_refused(op);
+    }
+    return status::file_closed;
+}
+
+} // namespace
+
+ntstatus launch(io_operation& op) noexcept {
+    file_object& keeper = *op.file; // in use until the operation, which is not armed yet, ends
+    ntstatus code = resolve_notification(op);
+    if (code == status::success && verify::is_on()) [[unlikely]] {
+        code = check_overlapped(op);
+    }
+    if (code == status::success) {
+        code = enlist(op);
+        if (code != status::success) {
+            verify::operation_not_begun(op.overlapped);
+        }
+    }
+    if (code != status::success) {
+        keeper.end_use();
+        op.drop();
+        return code;
+    }
+    publish_result(*op.overlapped, status::pending, 0);
+    if (op.signal != nullptr) {
+        op.signal->reset();
+    }
+    if (op.target != nullptr) {
+        op.target->operation_started(op);
+    }
+    if (keeper.take_turn(op)) {
+        op.sink->arm(op);
+    }
+    return status::pending;
+}
 
 ntstatus position_of(const transfer_call& call, uint64_t& offset, bool& is_append) noexcept {
     offset = uint64_t{call.overlapped->OffsetHigh} << 32 | call.overlapped->Offset;
@@ -400,6 +433,11 @@ ntstatus transfer(const transfer_call& call) noexcept {
     }
     if (!(call.is_write ? about.can_write : about.can_read)) {
         return status::access_denied;
+    }
+    if (about.pipe != nullptr) {
+        if (code = about.pipe->check(); code != status::success) {
+            return code;
+        }
     }
     const bool needs_overlapped = about.is_overlapped;
     if (call.overlapped == nullptr && (needs_overlapped || call.transferred == nullptr)) {

@@ -31,6 +31,25 @@ ntstatus transfer_synchronously(file_object& file, const transfer_call& call) no
 /// The position an OVERLAPPED asks for: success, or invalid_parameter. `is_append`: at the end.
 ntstatus position_of(const transfer_call& call, uint64_t& offset, bool& is_append) noexcept;
 
+// --- for those who make operations of their own (sockets, named pipes) -------------------------
+
+/// Not a status: the operation goes on.
+inline constexpr ntstatus undecided = status::pending;
+
+/// An operation on `file`, whose reference it takes over, with nothing to do yet; nullptr: no
+/// memory, and `file` keeps its reference. Its `step` and its request are the caller's to fill in.
+io_operation* make_operation(ref<file_object>& file, OVERLAPPED& overlapped) noexcept;
+/// Starts it; takes over the caller's begin_use of the file. pending; or invalid_handle,
+/// object_type_mismatch (hEvent), file_closed, and then there is no packet.
+ntstatus launch(io_operation& op) noexcept;
+/// The `step` of a plain transfer: buffer, wanted_bytes, transfer_op and transfer_flags.
+ntstatus transfer_step(io_operation& op, int32_t res) noexcept;
+/// Fills in the request for what is left of a plain transfer.
+void prepare_transfer(io_operation& op) noexcept;
+/// May a completed request be armed again? A cancel that comes later makes the arming fail.
+bool is_wanted(const io_operation& op) noexcept;
+io_domain domain_of(const file_description& about) noexcept;
+
 /// GetOverlappedResult(Ex): success, io_incomplete_code as a Win32 code, ... `bytes` is set once
 /// the operation has ended, whatever its result. WAIT_IO_COMPLETION: APCs were run.
 DWORD overlapped_result(HANDLE file,

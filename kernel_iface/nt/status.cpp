@@ -54,8 +54,12 @@ constexpr std::array conversions = {
     conversion{status::insufficient_resources, 1450},
     conversion{status::working_set_quota, 1453},
     conversion{status::media_write_protected, 19},
+    conversion{status::instance_not_available, 231},
+    conversion{status::pipe_not_available, 231},
     conversion{status::pipe_disconnected, 233},
     conversion{status::pipe_closing, 232},
+    conversion{status::pipe_connected, 535},
+    conversion{status::pipe_listening, 536},
     conversion{status::io_timeout, 121},
     conversion{status::file_is_a_directory, 5},
     conversion{status::not_supported, 50},
@@ -200,7 +204,104 @@ ntstatus common_status_of_errno(int error) noexcept {
     return row != errno_rows.end() ? row->code : status::unsuccessful;
 }
 
+struct wsa_row {
+    int error;
+    DWORD code;
+};
+
+// The last column of table 15.5; what is not here is WSAEINVAL.
+constexpr std::array wsa_rows = {
+    wsa_row{0, ERROR_SUCCESS},
+    wsa_row{EINTR, WSAEINTR},
+    wsa_row{EACCES, WSAEACCES},
+    wsa_row{EPERM, WSAEACCES},
+    wsa_row{EBADF, WSAENOTSOCK},
+    wsa_row{ENOTSOCK, WSAENOTSOCK},
+    wsa_row{EMFILE, WSAEMFILE},
+    wsa_row{ENFILE, WSAEMFILE},
+    wsa_row{ENOMEM, WSAENOBUFS},
+    wsa_row{ENOBUFS, WSAENOBUFS},
+    wsa_row{EAGAIN, WSAEWOULDBLOCK},
+    wsa_row{ECANCELED, WSA_OPERATION_ABORTED},
+    wsa_row{EFAULT, WSAEFAULT},
+    wsa_row{EPIPE, WSAECONNRESET},
+    wsa_row{EOPNOTSUPP, WSAEOPNOTSUPP},
+    wsa_row{ENOSYS, WSAEOPNOTSUPP},
+    wsa_row{ETIMEDOUT, WSAETIMEDOUT},
+    wsa_row{ECONNRESET, WSAECONNRESET},
+    wsa_row{ECONNABORTED, WSAECONNABORTED},
+    wsa_row{ECONNREFUSED, WSAECONNREFUSED},
+    wsa_row{ENETUNREACH, WSAENETUNREACH},
+    wsa_row{ENETDOWN, WSAENETDOWN},
+    wsa_row{EHOSTUNREACH, WSAEHOSTUNREACH},
+    wsa_row{EHOSTDOWN, WSAEHOSTDOWN},
+    wsa_row{ENOTCONN, WSAENOTCONN},
+    wsa_row{EISCONN, WSAEISCONN},
+    wsa_row{EALREADY, WSAEALREADY},
+    wsa_row{EINPROGRESS, WSAEINPROGRESS},
+    wsa_row{EADDRINUSE, WSAEADDRINUSE},
+    wsa_row{EADDRNOTAVAIL, WSAEADDRNOTAVAIL},
+    wsa_row{EMSGSIZE, WSAEMSGSIZE},
+    wsa_row{EDESTADDRREQ, WSAEDESTADDRREQ},
+    wsa_row{EAFNOSUPPORT, WSAEAFNOSUPPORT},
+    wsa_row{EPROTONOSUPPORT, WSAEPROTONOSUPPORT},
+    wsa_row{EPROTOTYPE, WSAEPROTOTYPE},
+    wsa_row{ESOCKTNOSUPPORT, WSAESOCKTNOSUPPORT},
+    wsa_row{ENOPROTOOPT, WSAENOPROTOOPT},
+};
+
+struct wsa_status_row {
+    ntstatus code;
+    DWORD wsa;
+};
+
+// Where a status has a WSA code of its own; the others show their Win32 code, which Windows Sockets
+// has taken over under a WSA_ name (995 to 997, 6, 8, 87).
+constexpr std::array wsa_status_rows = {
+    wsa_status_row{status::buffer_overflow, WSAEMSGSIZE},
+    wsa_status_row{status::access_violation, WSAEFAULT},
+    wsa_status_row{status::invalid_handle, WSAENOTSOCK},
+    wsa_status_row{status::object_type_mismatch, WSAENOTSOCK},
+    wsa_status_row{status::file_closed, WSAENOTSOCK},
+    wsa_status_row{status::invalid_parameter, WSAEINVAL},
+    wsa_status_row{status::access_denied, WSAEACCES},
+    wsa_status_row{status::no_memory, WSAENOBUFS},
+    wsa_status_row{status::insufficient_resources, WSAENOBUFS},
+    wsa_status_row{status::too_many_opened_files, WSAEMFILE},
+    wsa_status_row{status::not_supported, WSAEOPNOTSUPP},
+    wsa_status_row{status::io_timeout, WSAETIMEDOUT},
+    wsa_status_row{status::local_disconnect, WSAECONNABORTED},
+    wsa_status_row{status::remote_disconnect, WSAECONNRESET},
+    wsa_status_row{status::connection_disconnected, WSAECONNRESET},
+    wsa_status_row{status::connection_reset, WSAECONNRESET},
+    wsa_status_row{status::connection_aborted, WSAECONNABORTED},
+    wsa_status_row{status::connection_refused, WSAECONNREFUSED},
+    wsa_status_row{status::connection_invalid, WSAENOTCONN},
+    wsa_status_row{status::connection_active, WSAEISCONN},
+    wsa_status_row{status::network_unreachable, WSAENETUNREACH},
+    wsa_status_row{status::host_unreachable, WSAEHOSTUNREACH},
+    wsa_status_row{status::port_unreachable, WSAECONNRESET},
+    wsa_status_row{status::address_already_associated, WSAEADDRINUSE},
+    wsa_status_row{status::invalid_address_component, WSAEADDRNOTAVAIL},
+};
+
 } // namespace
+
+DWORD wsa_of_errno(int error, io_domain domain) noexcept {
+    if (domain == io_domain::datagram && error == ECONNREFUSED) {
+        return WSAECONNRESET; // an unreachable port, told by ICMP (R-SOCK-7)
+    }
+    const auto* row = std::find_if(
+        wsa_rows.begin(), wsa_rows.end(), [=](const wsa_row& one) { return one.error == error; });
+    return row != wsa_rows.end() ? row->code : WSAEINVAL;
+}
+
+DWORD wsa_of_status(ntstatus code) noexcept {
+    const auto* row = std::find_if(wsa_status_rows.begin(),
+                                   wsa_status_rows.end(),
+                                   [=](const wsa_status_row& one) { return one.code == code; });
+    return row != wsa_status_rows.end() ? row->wsa : win32_of_status(code);
+}
 
 ntstatus status_of_errno(int error, io_domain domain) noexcept {
     ntstatus special = status::success;

@@ -51,8 +51,12 @@ inline constexpr ntstatus disk_full = 0xC000007F;
 inline constexpr ntstatus insufficient_resources = 0xC000009A;
 inline constexpr ntstatus working_set_quota = 0xC00000A1;
 inline constexpr ntstatus media_write_protected = 0xC00000A2;
+inline constexpr ntstatus instance_not_available = 0xC00000AB;
+inline constexpr ntstatus pipe_not_available = 0xC00000AC;
 inline constexpr ntstatus pipe_disconnected = 0xC00000B0;
 inline constexpr ntstatus pipe_closing = 0xC00000B1;
+inline constexpr ntstatus pipe_connected = 0xC00000B2;
+inline constexpr ntstatus pipe_listening = 0xC00000B3;
 inline constexpr ntstatus io_timeout = 0xC00000B5;
 inline constexpr ntstatus file_is_a_directory = 0xC00000BA;
 inline constexpr ntstatus not_supported = 0xC00000BB;
@@ -111,6 +115,11 @@ enum class io_domain : uint8_t {
 ntstatus status_of_errno(int error, io_domain domain) noexcept;
 /// RtlNtStatusToDosError's table; ERROR_MR_MID_NOT_FOUND (317) for a status it does not know.
 DWORD win32_of_status(ntstatus code) noexcept;
+
+/// The WSA code of a socket call that fails at once (the right column of table 15.5).
+DWORD wsa_of_errno(int error, io_domain domain) noexcept;
+/// The WSA code of a status, as WSAGetOverlappedResult tells it (R-SOCK-8).
+DWORD wsa_of_status(ntstatus code) noexcept;
 
 DWORD last_error() noexcept;
 void set_last_error(DWORD code) noexcept;

@@ -4,6 +4,7 @@
 // the file pointer.
 #include "kernel_iface/nt/event.hpp"
 #include "kernel_iface/nt/operation.hpp"
+#include "kernel_iface/nt/pipe_end.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -124,6 +125,9 @@ ntstatus transfer_synchronously(file_object& file, const transfer_call& call) no
                            result.code == status::success && file.about.kind == file_kind::regular;
     if (is_at_end && overlapped != nullptr) {
         result.code = status::end_of_file;
+    }
+    if (file.about.pipe != nullptr) {
+        result.code = file.about.pipe->refine(result.code);
     }
     if (call.transferred != nullptr) {
         *call.transferred = static_cast<DWORD>(result.bytes);

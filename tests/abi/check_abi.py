@@ -39,7 +39,7 @@ def macros(compiler, flags, includes):
             sys.exit(f"check_abi: failed: {' '.join(command)}\n{result.stderr}")
         return dict(re.findall(r"^#define (\w+)(?: (.*))?$", result.stdout, re.M))
 
-    before = dump("#include <string.h>\n#include <stdarg.h>\n")
+    before = dump("#include <string.h>\n#include <stdarg.h>\n#include <sys/types.h>\n")
     after = dump("".join(f"#include <{name}>\n" for name in includes))
     return {name: text for name, text in after.items() if name not in before}
 
@@ -61,8 +61,9 @@ def is_number(text, known, depth=0):
 def prototypes(include_dir):
     """name -> function type, from every WINBASEAPI declaration in the headers."""
     found = {}
-    pattern = re.compile(
-        r"WINBASEAPI\s+(?:DECLSPEC_NORETURN\s+)?(.+?)\s*\bWINAPI\s+(\w+)\(([^;]*?)\)\s*;", re.S)
+    pattern = re.compile(r"^(?:WINBASEAPI|WINSOCK_API_LINKAGE)\s+(?:DECLSPEC_NORETURN\s+)?(.+?)\s*\b(?:WINAPI|WSAAPI)"
+                         r"\s+(\w+)\(([^;]*?)\)(?:\s*RINGPOOL_WS_SYMBOL\(\w+\))?\s*;",
+                         re.S | re.M)
     for header in sorted(include_dir.glob("*.h")):
         for result, name, arguments in pattern.findall(header.read_text()):
             # An attribute of the function, not of its type.
@@ -115,7 +116,7 @@ def main():
         return 77
     oracle = [options.oracle]
     native_flags = [f"-I{options.include}"]
-    headers = ["windows.h", "winternl.h", "ntstatus.h"]
+    headers = ["ws2tcpip.h", "mswsock.h", "windows.h", "winternl.h", "ntstatus.h"]
 
     ours = macros(options.cc, native_flags, headers)
     theirs = macros(oracle, [], ["winsock2.h", *headers])

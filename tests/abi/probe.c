@@ -7,8 +7,11 @@
  * numeric macro and PROTOTYPE(name, type) for every function. Types and fields are listed here.
  * With _WIN32_WINNT 0x0600 the environment is version 1 and abi_generated.h is empty. */
 #define WIN32_NO_STATUS
-#if __has_include(<winsock2.h>)
+#if __has_include(<winsock2.h>) /* they want to come before windows.h */
+#include <mswsock.h>
+
 #include <winsock2.h>
+#include <ws2tcpip.h>
 #endif
 #include <windows.h>
 #undef WIN32_NO_STATUS
@@ -86,6 +89,23 @@ __attribute__((used)) const struct abi_entry ringpool_abi_table[] = {
     TYPE(REASON_CONTEXT) FIELD(REASON_CONTEXT, Flags) FIELD(REASON_CONTEXT, Reason.Detailed)
     FIELD(REASON_CONTEXT, Reason.Detailed.ReasonStrings)
     FIELD(REASON_CONTEXT, Reason.SimpleReasonString)
+
+    /* R-SOCK-1 */
+    INTEGER(SOCKET) INTEGER(u_char) INTEGER(u_short) INTEGER(u_int) INTEGER(GROUP)
+    TYPE(WSADATA) FIELD(WSADATA, wVersion) FIELD(WSADATA, wHighVersion)
+    FIELD(WSADATA, iMaxSockets) FIELD(WSADATA, lpVendorInfo) FIELD(WSADATA, szDescription)
+    FIELD(WSADATA, szSystemStatus) TYPE(WSABUF) FIELD(WSABUF, len) FIELD(WSABUF, buf)
+    TYPE(WSAOVERLAPPED) TYPE(GUID) FIELD(GUID, Data4)
+    TYPE(struct sockaddr) FIELD(struct sockaddr, sa_family) FIELD(struct sockaddr, sa_data)
+    TYPE(struct in_addr) FIELD(struct in_addr, s_addr)
+    TYPE(struct sockaddr_in) FIELD(struct sockaddr_in, sin_family)
+    FIELD(struct sockaddr_in, sin_port) FIELD(struct sockaddr_in, sin_addr)
+    TYPE(struct sockaddr_in6) FIELD(struct sockaddr_in6, sin6_flowinfo)
+    FIELD(struct sockaddr_in6, sin6_addr) FIELD(struct sockaddr_in6, sin6_scope_id)
+    TYPE(struct sockaddr_storage) FIELD(struct sockaddr_storage, ss_family)
+    TYPE(struct linger) FIELD(struct linger, l_onoff) FIELD(struct linger, l_linger)
+    TYPE(struct addrinfo) FIELD(struct addrinfo, ai_addrlen) FIELD(struct addrinfo, ai_canonname)
+    FIELD(struct addrinfo, ai_addr) FIELD(struct addrinfo, ai_next)
 
     /* R-TYPES-4 to -7 */
     TYPE(TP_CALLBACK_PRIORITY) CONSTANT(TP_CALLBACK_PRIORITY_HIGH)

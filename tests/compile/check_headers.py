@@ -75,6 +75,9 @@ PLATFORM_CXX = """
 #include <vector>
 """
 
+# They take over names of <sys/socket.h>, so they stay apart from it: see winsock2.h.
+SOCKETS = {"winsock2.h", "ws2tcpip.h", "mswsock.h"}
+
 FORBIDDEN = {"_WIN32", "_WIN64", "WIN32", "_MSC_VER", "min", "max", "near", "far", "small",
              "interface", "__in", "__out", "_UNICODE"}
 
@@ -95,7 +98,7 @@ def macros(compiler, flags, text):
 
 def macro_faults(compiler, flags, headers):
     platform = macros(compiler, flags, PLATFORM_C)
-    ours = "".join(f"#include <{name}>\n" for name in headers)
+    ours = "".join(f"#include <{name}>\n" for name in headers if name not in SOCKETS)
     faults = []
     for text in (PLATFORM_C + ours, ours + PLATFORM_C):
         both = macros(compiler, flags, text)
@@ -136,7 +139,9 @@ def main():
                      "#include <ntstatus.h>\n#include <windows.h>\n",
                      "#include <windows.h>\n#include <tchar.h>\n",
                      "#include <tchar.h>\n#include <windows.h>\n",
-                     "#include <Windows.h>\n#include <windows.h>\n"):
+                     "#include <Windows.h>\n#include <windows.h>\n",
+                     "#include <windows.h>\n#include <winsock2.h>\n#include <stdlib.h>\n",
+                     "#include <stdlib.h>\n#include <ws2tcpip.h>\n#include <unistd.h>\n"):
             jobs.append(([c], "c", c_flags, text))
             jobs.append(([cxx], "c++", cxx_flags, text))
         for before, after in (("#include <windows.h>\n", ""), ("", "#include <windows.h>\n")):

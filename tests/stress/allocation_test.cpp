@@ -142,3 +142,36 @@ TEST_CASE("TP_IO: a hundred thousand operations allocate nothing") {
     CloseHandle(e.file);
     close(ends[1]);
 }
+
+TEST_CASE("R-LIFE-6: a hundred thousand packets of a port, posted and read, allocate nothing") {
+    if (!can_count()) {
+        return;
+    }
+    int ends[2];
+    REQUIRE(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+    HANDLE file = rp_handle_from_fd(ends[0], TRUE);
+    HANDLE port = CreateIoCompletionPort(file, nullptr, 1, 1);
+    REQUIRE(port != nullptr);
+    auto turn = [&](int times) {
+        for (int i = 0; i < times; ++i) {
+            OVERLAPPED overlapped = {};
+            char byte = 0;
+            REQUIRE_FALSE(ReadFile(file, &byte, 1, nullptr, &overlapped));
+            REQUIRE(write(ends[1], "x", 1) == 1);
+            REQUIRE(PostQueuedCompletionStatus(port, 0, 2, nullptr));
+            for (int packet = 0; packet < 2; ++packet) {
+                DWORD bytes = 0;
+                ULONG_PTR key = 0;
+                LPOVERLAPPED from = nullptr;
+                REQUIRE(GetQueuedCompletionStatus(port, &bytes, &key, &from, INFINITE));
+            }
+        }
+    };
+    turn(5'000);
+    const uint64_t before = allocations();
+    turn(50'000);
+    CHECK(allocations() - before < 100);
+    CloseHandle(file);
+    CloseHandle(port);
+    close(ends[1]);
+}

@@ -47,7 +47,8 @@ def declared(cc):
     include = ROOT / "runtime/include"
     out = subprocess.run(
         [*cc, "-E", "-xc", "-", f"-I{include}", f"-I{include}/win32"],
-        input="#include <windows.h>\n#include <tchar.h>\n#include <ringpool/ringpool.h>\n",
+        input="#include <ws2tcpip.h>\n#include <mswsock.h>\n#include <tchar.h>\n"
+        "#include <ringpool/ringpool.h>\n",
         check=True,
         capture_output=True,
         text=True,
@@ -55,6 +56,7 @@ def declared(cc):
     return parse_declarations(out, str(include))
 
 
+LABEL = re.compile(r'__asm__\s*\(\s*"(\w+)"\s*"?(\w*)"?\s*\)')
 ATTRIBUTE = re.compile(r"__(?:attribute|asm)__\s*\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)")
 
 
@@ -70,11 +72,12 @@ def parse_declarations(preprocessed, include):
         text, previous = re.sub(r"\{[^{}]*\}", " body; ", text), text
     names = set()
     for statement in text.split(";"):
+        label = LABEL.search(statement)  # the symbol, where it is not the name
         statement = ATTRIBUTE.sub("", statement)
         call = re.search(r"\b([A-Za-z_]\w*)\s*\(", statement)
         is_definition = re.search(r"\bbody\b|\bstatic\b|\btypedef\b|_Static_assert", statement)
         if call and not is_definition:
-            names.add(call[1])
+            names.add(label[1] + label[2] if label else call[1])
     return names
 
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef RINGPOOL_WIN32_IOAPISET_H
 #define RINGPOOL_WIN32_IOAPISET_H
-/* Results and cancellation of overlapped operations (R-OVL-6, R-CANCEL-*). */
+/* Completion ports (R-IOCP-*); results and cancellation of overlapped operations (R-OVL-6,
+ * R-CANCEL-*). */
 #include <minwinbase.h>
 #include <minwindef.h>
 #include <winnt.h>
@@ -10,6 +11,27 @@
 extern "C" {
 #endif
 
+WINBASEAPI HANDLE WINAPI CreateIoCompletionPort(HANDLE FileHandle,
+                                                HANDLE ExistingCompletionPort,
+                                                ULONG_PTR CompletionKey,
+                                                DWORD NumberOfConcurrentThreads);
+WINBASEAPI BOOL WINAPI GetQueuedCompletionStatus(HANDLE CompletionPort,
+                                                 LPDWORD lpNumberOfBytesTransferred,
+                                                 PULONG_PTR lpCompletionKey,
+                                                 LPOVERLAPPED* lpOverlapped,
+                                                 DWORD dwMilliseconds);
+#if _WIN32_WINNT >= 0x0600
+WINBASEAPI BOOL WINAPI GetQueuedCompletionStatusEx(HANDLE CompletionPort,
+                                                   LPOVERLAPPED_ENTRY lpCompletionPortEntries,
+                                                   ULONG ulCount,
+                                                   PULONG ulNumEntriesRemoved,
+                                                   DWORD dwMilliseconds,
+                                                   BOOL fAlertable);
+#endif
+WINBASEAPI BOOL WINAPI PostQueuedCompletionStatus(HANDLE CompletionPort,
+                                                  DWORD dwNumberOfBytesTransferred,
+                                                  ULONG_PTR dwCompletionKey,
+                                                  LPOVERLAPPED lpOverlapped);
 WINBASEAPI BOOL WINAPI GetOverlappedResult(HANDLE hFile,
                                            LPOVERLAPPED lpOverlapped,
                                            LPDWORD lpNumberOfBytesTransferred,

@@ -15,6 +15,7 @@
 #include <ioapiset.h>
 #include <libloaderapi.h>
 #include <minwinbase.h>
+#include <namedpipeapi.h>
 #include <processthreadsapi.h>
 #include <profileapi.h>
 #include <realtimeapiset.h>

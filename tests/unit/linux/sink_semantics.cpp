@@ -204,6 +204,48 @@ void check_sockets(sink_harness& harness) {
     }
 }
 
+void check_messages(sink_harness& harness) {
+    const int one = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    const int two = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof address;
+    REQUIRE(bind(two, reinterpret_cast<sockaddr*>(&address), length) == 0);
+    REQUIRE(getsockname(two, reinterpret_cast<sockaddr*>(&address), &length) == 0);
+
+    char head[3] = {};
+    char tail[8] = {};
+    iovec in[2] = {{head, sizeof head}, {tail, sizeof tail}};
+    sockaddr_in from{};
+    msghdr incoming{};
+    incoming.msg_name = &from;
+    incoming.msg_namelen = sizeof from;
+    incoming.msg_iov = in;
+    incoming.msg_iovlen = 2;
+    probe_request receive(io_op::recvmsg, two, &incoming, 1, MSG_TRUNC);
+    harness.sink().arm(receive);
+
+    char text[] = "message";
+    iovec out[2] = {{text, 4}, {text + 4, 3}};
+    msghdr outgoing{};
+    outgoing.msg_name = &address;
+    outgoing.msg_namelen = sizeof address;
+    outgoing.msg_iov = out;
+    outgoing.msg_iovlen = 2;
+    probe_request send(io_op::sendmsg, one, &outgoing, 1, MSG_NOSIGNAL);
+    CHECK(run(harness, send) == 7);
+    harness.run_until_ended(receive);
+    CHECK(receive.res() == 7);
+    CHECK(std::string(head, sizeof head) == "mes");
+    CHECK(std::string(tail) == "sage");
+    CHECK(incoming.msg_namelen == sizeof from);
+    CHECK(from.sin_addr.s_addr == htonl(INADDR_LOOPBACK));
+
+    close(one);
+    close(two);
+}
+
 void check_cancelling(sink_harness& harness) {
     char text[16] = {};
     {
@@ -230,13 +272,16 @@ void check_cancelling(sink_harness& harness) {
         CHECK(::read(pipe.read_end(), text, sizeof text) == 4);
     }
     {
-        INFO("an accept and a poll can be cancelled");
+        INFO("an accept, a poll and a message can be cancelled");
         const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         REQUIRE(listen(listener, 4) == 0);
         const pipe_pair pipe;
         probe_request accept(io_op::accept, listener, nullptr, 0, 0, 0);
         probe_request poll(io_op::poll, pipe.read_end(), nullptr, 0, POLLIN);
-        for (probe_request* request : {&accept, &poll}) {
+        const int datagrams = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        msghdr nothing{};
+        probe_request message(io_op::recvmsg, datagrams, &nothing, 1);
+        for (probe_request* request : {&accept, &poll, &message}) {
             request->hold();
             harness.sink().arm(*request);
             harness.sink().cancel(*request);
@@ -244,6 +289,7 @@ void check_cancelling(sink_harness& harness) {
             harness.run_until_ended(*request);
             CHECK(request->res() == -ECANCELED);
         }
+        close(datagrams);
         close(listener);
     }
     {
@@ -315,6 +361,7 @@ void check_sink_semantics(sink_harness& harness) {
     check_streams(harness);
     check_files(harness);
     check_sockets(harness);
+    check_messages(harness);
     check_cancelling(harness);
 }
 

@@ -25,6 +25,7 @@ constexpr conversion_row conversion_rows[] = {
     {0xC000003F, 23},   {0xC0000043, 32},   {0xC0000044, 1816}, {0xC0000046, 288},
     {0xC0000047, 298},  {0xC0000054, 33},   {0xC0000056, 5},    {0xC000007F, 112},
     {0xC000009A, 1450}, {0xC00000A1, 1453}, {0xC00000A2, 19},   {0xC00000B0, 233},
+    {0xC00000AB, 231},  {0xC00000AC, 231},  {0xC00000B2, 535},  {0xC00000B3, 536},
     {0xC00000B1, 232},  {0xC00000B5, 121},  {0xC00000BA, 5},    {0xC00000BB, 50},
     {0xC00000D4, 17},   {0xC00000E8, 1784}, {0xC0000101, 145},  {0xC0000103, 267},
     {0xC0000106, 206},  {0xC000011F, 4},    {0xC0000120, 995},  {0xC0000128, 6},
@@ -103,6 +104,49 @@ constexpr errno_row errno_rows[] = {
 };
 
 } // namespace
+
+TEST_CASE("R-SOCK-8: the same failure as a WSA code, told at once and told later") {
+    struct wsa_row {
+        int error;
+        uint32_t at_once;
+        uint32_t later;
+    };
+
+    constexpr wsa_row rows[] = {
+        {0, 0, 0},
+        {EACCES, 10013, 10013},
+        {EBADF, 10038, 10038},
+        {ENOTSOCK, 10038, 10038},
+        {EMFILE, 10024, 10024},
+        {ENOMEM, 10055, 10055},
+        {ENOBUFS, 10055, 10055},
+        {EAGAIN, 10035, 10055},
+        {ECANCELED, 995, 995},
+        {EINVAL, 10022, 10022},
+        {EFAULT, 10014, 10014},
+        {EPIPE, 10054, 10054},
+        {EOPNOTSUPP, 10045, 10045},
+        {ETIMEDOUT, 10060, 10060},
+        {ECONNRESET, 10054, 10054},
+        {ECONNABORTED, 10053, 10053},
+        {ECONNREFUSED, 10061, 10061},
+        {ENETUNREACH, 10051, 10051},
+        {EHOSTUNREACH, 10065, 10065},
+        {ENOTCONN, 10057, 10057},
+        {EISCONN, 10056, 10056},
+        {EADDRINUSE, 10048, 10048},
+        {EADDRNOTAVAIL, 10049, 10049},
+        {EMSGSIZE, 10040, 10040},
+        {EL2HLT, 10022, 31},
+    };
+    for (const wsa_row& row : rows) {
+        CAPTURE(row.error);
+        CHECK(wsa_of_errno(row.error, io_domain::socket) == row.at_once);
+        CHECK(wsa_of_status(status_of_errno(row.error, io_domain::socket)) == row.later);
+    }
+    CHECK(wsa_of_errno(ECONNREFUSED, io_domain::datagram) == 10054);
+    CHECK(wsa_of_status(status_of_errno(ECONNREFUSED, io_domain::datagram)) == 10054);
+}
 
 TEST_CASE("R-ERR-6: every NTSTATUS of table 15.4 gives its Win32 code") {
     for (const conversion_row& row : conversion_rows) {

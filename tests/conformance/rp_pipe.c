@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Named pipes: what is documented and Wine lets pass. */
+#include "tests/conformance/fixture.h"
+
+static HANDLE server_new(const char* name, DWORD mode, DWORD instances) {
+    return CreateNamedPipeA(name, mode, PIPE_TYPE_BYTE, instances, 0, 0, 0, NULL);
+}
+
+TEST("W32-PIPE-1", "from 1 to 255 instances") {
+    const char* name = "\\\\.\\pipe\\rpconf-count";
+    CHECK(server_new(name, PIPE_ACCESS_DUPLEX, 0) == INVALID_HANDLE_VALUE);
+    CHECK_EQ(GetLastError(), ERROR_INVALID_PARAMETER);
+    CHECK(server_new(name, PIPE_ACCESS_DUPLEX, 256) == INVALID_HANDLE_VALUE);
+    CHECK_EQ(GetLastError(), ERROR_INVALID_PARAMETER);
+}
+
+TEST("W32-PIPE-1", "message mode and PIPE_NOWAIT are not supported") {
+    const char* name = "\\\\.\\pipe\\rpconf-mode";
+    const DWORD modes[] = {
+        PIPE_TYPE_MESSAGE, PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE, PIPE_NOWAIT};
+    for (int i = 0; i < 3; i++) {
+        SetLastError(0);
+        CHECK(CreateNamedPipeA(name, PIPE_ACCESS_DUPLEX, modes[i], 1, 0, 0, 0, NULL) ==
+              INVALID_HANDLE_VALUE);
+        CHECK_EQ(GetLastError(), ERROR_INVALID_PARAMETER);
+    }
+}
+
+TEST("W32-PIPE-3", "FILE_FLAG_FIRST_PIPE_INSTANCE makes the first instance or none") {
+    const char* name = "\\\\.\\pipe\\rpconf-first";
+    const DWORD mode = PIPE_ACCESS_DUPLEX | FILE_FLAG_FIRST_PIPE_INSTANCE;
+    HANDLE a = server_new(name, mode, 5);
+    REQUIRE(a != INVALID_HANDLE_VALUE);
+    CHECK(server_new(name, mode, 5) == INVALID_HANDLE_VALUE);
+    CHECK_EQ(GetLastError(), ERROR_ACCESS_DENIED);
+    CHECK(CloseHandle(a));
+    a = server_new(name, mode, 5);
+    CHECK(a != INVALID_HANDLE_VALUE);
+    CHECK(CloseHandle(a));
+}
+
+TEST("R-CANCEL-1", "closing the server's handle cancels what it waits for: 995") {
+    const char* name = "\\\\.\\pipe\\rpconf-close";
+    OVERLAPPED* ov = fresh(3 * sizeof *ov);
+    char* byte = fresh(1);
+    for (int i = 0; i < 3; i++)
+        ov[i].hEvent = manual_event();
+    HANDLE s = server_new(name, PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED, 2);
+    CHECK_FAILS(ConnectNamedPipe(s, &ov[0]), ERROR_IO_PENDING);
+    CHECK_FAILS(ConnectNamedPipe(s, &ov[1]), ERROR_PIPE_LISTENING);
+    CHECK(CloseHandle(s));
+    CHECK(signaled(ov[0].hEvent));
+    CHECK_EQ((DWORD)ov[0].Internal, 0xC0000120);
+    s = server_new(name, PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED, 2);
+    HANDLE c = CreateFileA(name, GENERIC_READ, 0, NULL, OPEN_EXISTING, 0, NULL);
+    REQUIRE(c != INVALID_HANDLE_VALUE);
+    CHECK_FAILS(ReadFile(s, byte, 1, NULL, &ov[2]), ERROR_IO_PENDING);
+    CHECK(CloseHandle(s));
+    CHECK(signaled(ov[2].hEvent));
+    CHECK_EQ((DWORD)ov[2].Internal, 0xC0000120);
+    for (int i = 0; i < 3; i++)
+        CHECK(CloseHandle(ov[i].hEvent));
+    CHECK(CloseHandle(c));
+}
+
+TEST("W32-PIPE-8", "DisconnectNamedPipe while ConnectNamedPipe waits ends it with 233") {
+    const char* name = "\\\\.\\pipe\\rpconf-listen";
+    OVERLAPPED* ov = fresh(sizeof *ov);
+    DWORD bytes;
+    ov->hEvent = manual_event();
+    HANDLE s = server_new(name, PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED, 1);
+    CHECK_FAILS(ConnectNamedPipe(s, ov), ERROR_IO_PENDING);
+    CHECK(DisconnectNamedPipe(s));
+    CHECK_FAILS(GetOverlappedResult(s, ov, &bytes, TRUE), ERROR_PIPE_NOT_CONNECTED);
+    CHECK_FAILS(ConnectNamedPipe(s, ov), ERROR_IO_PENDING);
+    HANDLE c = CreateFileA(name, GENERIC_READ, 0, NULL, OPEN_EXISTING, 0, NULL);
+    CHECK(c != INVALID_HANDLE_VALUE);
+    CHECK(GetOverlappedResult(s, ov, &bytes, TRUE));
+    CHECK(CloseHandle(ov->hEvent));
+    CHECK(CloseHandle(c));
+    CHECK(CloseHandle(s));
+}
