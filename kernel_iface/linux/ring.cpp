@@ -292,8 +292,8 @@ io_request* ring::state::stage(bool may_complete) noexcept {
                             tagged(request, cqe_kind::cancel))) {
             break;
         }
-        tsan_submitted(request);
         cancels_taken.pop();
+        tsan_submitted(request); // after our last look at it: whoever reaps the CQE may free it
         ++cancels_prepared;
     }
     // mo: relaxed, a hint for others; the owner reads its own write.

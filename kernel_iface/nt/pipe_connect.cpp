@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // ConnectNamedPipe and DisconnectNamedPipe. named_pipe.cpp has the essay.
 #include "kernel_iface/linux/socket_call.hpp"
+#include "kernel_iface/nt/extended_operation.hpp"
 #include "kernel_iface/nt/named_pipe.hpp"
-#include "kernel_iface/nt/operation.hpp"
 #include "kernel_iface/nt/pipe_server.hpp"
 
 #include <mutex>
-#include <new>
 #include <utility>
 
 namespace rp::nt {
@@ -105,25 +104,17 @@ uint32_t settle_greeting(io_operation& op, uint32_t code) noexcept {
     return end_connect(*op.file->about.pipe->as_server(), op.fd, code);
 }
 
-void free_greeting(io_operation& op) noexcept {
-    delete static_cast<greeting*>(op.extra);
-}
-
 ntstatus start_greeting(ref<file_object> file, OVERLAPPED& overlapped) noexcept {
     file_object& keeper = *file;
-    auto* place = new (std::nothrow) greeting;
-    io_operation* op = place != nullptr ? make_operation(file, overlapped) : nullptr;
+    io_operation* op = make_extended_operation<greeting>(file, overlapped);
     if (op == nullptr) {
-        delete place;
         end_connect(*keeper.about.pipe->as_server(), keeper.about.fd, status::no_memory);
         keeper.end_use();
         return status::no_memory;
     }
-    op->extra = place;
-    op->free_extra = free_greeting;
     op->step = greeting_step;
     op->settle = settle_greeting;
-    op->buffer = &place->byte;
+    op->buffer = &static_cast<greeting*>(op->extra)->byte;
     op->wanted_bytes = 1;
     op->start_offset = ~uint64_t{0};
     op->transfer_op = kernel::io_op::read;

@@ -180,7 +180,7 @@ DWORD accept_ex(HANDLE listener,
     }
     auto held = file.detach();
     file_object& keeper = *held;
-    io_operation* op = make_socket_operation<accept_work>(held, *overlapped);
+    io_operation* op = make_extended_operation<accept_work>(held, *overlapped);
     if (op == nullptr) {
         clear_socket_bits(*other, socket_bits::accepting);
         keeper.end_use();
@@ -297,7 +297,7 @@ DWORD connect_ex(HANDLE socket,
     }
     auto held = file.detach();
     file_object& keeper = *held;
-    io_operation* op = make_socket_operation<connect_work>(held, *overlapped);
+    io_operation* op = make_extended_operation<connect_work>(held, *overlapped);
     if (op == nullptr) {
         keeper.end_use();
         return WSAENOBUFS;

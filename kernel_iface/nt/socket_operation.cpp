@@ -179,7 +179,7 @@ DWORD start_transfer(ref<file_object> file, const socket_call& call) noexcept {
     io_operation* op = nullptr;
     if (error == ERROR_SUCCESS) {
         op = is_plain || is_empty ? make_operation(file, *call.overlapped)
-                                  : make_socket_operation<message>(file, *call.overlapped);
+                                  : make_extended_operation<message>(file, *call.overlapped);
         error = op == nullptr ? DWORD{WSAENOBUFS} : DWORD{ERROR_SUCCESS};
     }
     if (error != ERROR_SUCCESS) {

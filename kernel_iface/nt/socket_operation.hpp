@@ -1,44 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // What the makers of overlapped socket operations share. socket_operation.cpp has the essay.
-#include "kernel_iface/linux/slab.hpp"
-#include "kernel_iface/nt/operation.hpp"
+#include "kernel_iface/nt/extended_operation.hpp"
 #include "kernel_iface/nt/socket.hpp"
 
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <new>
-
 namespace rp::nt {
-
-template <class T>
-inline constinit kernel::slab extras{sizeof(T), alignof(T)};
-
-template <class T>
-void free_extra(io_operation& op) noexcept {
-    auto* extra = static_cast<T*>(op.extra);
-    extra->~T();
-    extras<T>.give(extra);
-}
-
-/// An operation with an extra T on a socket that is in use; that use goes to the operation.
-/// nullptr: no memory, and the caller keeps both.
-template <class T>
-io_operation* make_socket_operation(ref<file_object>& file, OVERLAPPED& overlapped) noexcept {
-    void* piece = extras<T>.take();
-    if (piece == nullptr) {
-        return nullptr;
-    }
-    io_operation* op = make_operation(file, overlapped);
-    if (op == nullptr) {
-        extras<T>.give(piece);
-        return nullptr;
-    }
-    op->extra = new (piece) T;
-    op->free_extra = free_extra<T>;
-    return op;
-}
 
 /// Arms the request again unless a cancel was asked for.
 inline ntstatus go_on(const io_operation& op) noexcept {

@@ -15,6 +15,8 @@ struct server {
     HANDLE got; /* semaphore: packets taken */
     counter tid, entered, took, spin_on, finish;
     counter blocks; /* on each packet: wait for the gate instead of spinning */
+    DWORD error;    /* of the call that failed */
+    OVERLAPPED* last;
 };
 
 static void serve(void* argument) {
@@ -25,7 +27,12 @@ static void serve(void* argument) {
         ULONG_PTR key;
         OVERLAPPED* ov;
         InterlockedExchange(&s->entered, 1);
-        if (!GetQueuedCompletionStatus(s->port, &bytes, &key, &ov, INFINITE) || key == 0)
+        if (!GetQueuedCompletionStatus(s->port, &bytes, &key, &ov, INFINITE)) {
+            s->error = GetLastError();
+            s->last = ov;
+            return;
+        }
+        if (key == 0)
             return;
         InterlockedExchange(&s->entered, 0);
         InterlockedIncrement(&s->took);
@@ -397,39 +404,19 @@ TEST("R-IOCP-4", "the Ex form wants room for one entry") {
     CHECK(CloseHandle(port));
 }
 
-struct taker {
-    HANDLE port;
-    BOOL ok;
-    DWORD error;
-    OVERLAPPED* ov;
-};
-
-static void take_one(void* argument) {
-    struct taker* t = argument;
-    DWORD bytes;
-    ULONG_PTR key;
-    t->ov = (OVERLAPPED*)0x77;
-    t->ok = GetQueuedCompletionStatus(t->port, &bytes, &key, &t->ov, INFINITE);
-    t->error = GetLastError();
-}
-
 TEST("R-IOCP-3", "closing the port ends all waits with ERROR_ABANDONED_WAIT_0") {
     enum { THREADS = 4 };
 
-    struct taker* t = fresh(THREADS * sizeof *t);
-    struct helper* h[THREADS];
+    struct server* s[THREADS];
     HANDLE port = port_new(2);
     for (int i = 0; i < THREADS; i++) {
-        t[i].port = port;
-        h[i] = helper_start(take_one, &t[i]);
-        CHECK(signaled(h[i]->started));
+        s[i] = server_start(port);
+        REQUIRE(is_waiting(s[i]));
     }
-    CHECK(quiet(h[0]->finished));
     CHECK(CloseHandle(port));
     for (int i = 0; i < THREADS; i++) {
-        REQUIRE(helper_join(h[i]));
-        CHECK(!t[i].ok);
-        CHECK(t[i].ov == NULL);
-        CHECK_EQ(t[i].error, ERROR_ABANDONED_WAIT_0);
+        server_end(s[i]);
+        CHECK_EQ(s[i]->error, ERROR_ABANDONED_WAIT_0);
+        CHECK(s[i]->last == NULL);
     }
 }
