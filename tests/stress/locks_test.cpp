@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <atomic>
 #include <memory>
+#include <numeric>
 #include <thread>
 #include <vector>
 
@@ -196,15 +197,15 @@ TEST_CASE("W32-ADDR-5: of many sleepers each is woken by its own address only") 
                 }
             });
         }
-        for (unsigned left = sleepers; left > 0; --left) {
-            const size_t chosen = random.below(left);
-            // The values not chosen yet: the nth that is still zero.
-            size_t index = 0;
-            for (size_t zeros = 0; values[index] != 0 || zeros++ < chosen; ++index) {
-            }
-            InterlockedExchange(&values[index], 1);
-            WakeByAddressSingle(&values[index]);
-            threads[index].join();
+        std::vector<size_t> asleep(sleepers);
+        std::iota(asleep.begin(), asleep.end(), size_t{0});
+        while (!asleep.empty()) {
+            std::swap(asleep[random.below(asleep.size())], asleep.back());
+            const size_t chosen = asleep.back();
+            asleep.pop_back();
+            InterlockedExchange(&values[chosen], 1);
+            WakeByAddressSingle(&values[chosen]);
+            threads[chosen].join();
         }
     }
 }
