@@ -38,8 +38,9 @@ struct file_description {
     }
 };
 
-/// The end of one operation, or of all that are in flight, as something to wait on: lives on the stack of who waits for it, where
-/// it is linked to the file. The file's lock is taken before this one's, never after.
+/// The end of one operation, or of all that are in flight, as something to wait on: lives on the
+/// stack of who waits for it, where it is linked to the file. The file's lock is taken before this
+/// one's, never after.
 class operation_end final : public waitable {
 public:
     /// `overlapped` nullptr: the file has nothing in flight.

@@ -19,7 +19,7 @@ ENTRY = struct.Struct("<8s80sQ")
 # Our own names, and what need not agree.
 NOT_A_CONSTANT = re.compile(r"^(RINGPOOL_|_|STRICT$|WINVER$|NULL$)")
 # Documented, but newer than the oldest mingw-w64 this must run with.
-NEWER = {"CREATE_WAITABLE_TIMER_HIGH_RESOLUTION"}
+NEWER = {"CREATE_WAITABLE_TIMER_HIGH_RESOLUTION", "RegisterWaitForSingleObjectEx"}
 
 
 def run(command):
@@ -61,7 +61,8 @@ def is_number(text, known, depth=0):
 def prototypes(include_dir):
     """name -> function type, from every WINBASEAPI declaration in the headers."""
     found = {}
-    pattern = re.compile(r"^(?:WINBASEAPI|WINSOCK_API_LINKAGE)\s+(?:DECLSPEC_NORETURN\s+)?(.+?)\s*\b(?:WINAPI|WSAAPI)"
+    pattern = re.compile(r"^(?:WINBASEAPI|WINSOCK_API_LINKAGE)\s+(?:DECLSPEC_NORETURN\s+)?"
+                         r"(.+?)\s*\b(?:WINAPI|WSAAPI)"
                          r"\s+(\w+)\(([^;]*?)\)(?:\s*RINGPOOL_WS_SYMBOL\(\w+\))?\s*;",
                          re.S | re.M)
     for header in sorted(include_dir.glob("*.h")):
@@ -131,7 +132,8 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         scratch = pathlib.Path(scratch)
         lines = [f"CONSTANT({name})" for name in constants if name in theirs]
-        lines += [f"PROTOTYPE({name}, {kind})" for name, kind in sorted(functions.items())]
+        lines += [f"PROTOTYPE({name}, {kind})" for name, kind in sorted(functions.items())
+                  if name not in NEWER]
         native = probe(options.cc, native_flags, scratch, lines)
         windows = probe(oracle, [], scratch, lines)
 

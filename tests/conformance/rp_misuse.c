@@ -396,3 +396,60 @@ TEST("R-ERR-4", "the default handler ends the process with SIGABRT") {
     int status = system(command);
     CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
 }
+
+static VOID CALLBACK wait_nothing(PTP_CALLBACK_INSTANCE instance,
+                                  PVOID context,
+                                  PTP_WAIT wait,
+                                  TP_WAIT_RESULT result) {
+    (void)instance, (void)context, (void)wait, (void)result;
+}
+
+TEST("R-WAIT-11", "a mutex, and what cannot be waited for, cannot be watched") {
+    struct probe* p = probe_new(0, 1);
+    HANDLE mutex = CreateMutexA(NULL, FALSE, NULL), event = auto_event();
+    PTP_WAIT wait = CreateThreadpoolWait(wait_nothing, NULL, &p->env);
+    rp_misuse_handler before = listen_begin();
+    SetThreadpoolWait(wait, mutex, NULL);
+    CHECK_MISUSE(0xC000070Au, "SetThreadpoolWait");
+    HANDLE queue = CreateTimerQueue();
+    SetThreadpoolWait(wait, queue, NULL);
+    CHECK_MISUSE(0xC000070Au, "SetThreadpoolWait");
+    DeleteTimerQueue(queue);
+    listen_end(before);
+    CloseThreadpoolWait(wait);
+    CloseHandle(mutex);
+    CloseHandle(event);
+    probe_end(p);
+}
+
+TEST("R-WAIT-12", "a handle that is not open cannot be watched") {
+    struct probe* p = probe_new(0, 1);
+    HANDLE event = auto_event();
+    PTP_WAIT wait = CreateThreadpoolWait(wait_nothing, NULL, &p->env);
+    CloseHandle(event);
+    rp_misuse_handler before = listen_begin();
+    SetThreadpoolWait(wait, event, NULL);
+    CHECK_MISUSE(0xC000070Au, "SetThreadpoolWait");
+    listen_end(before);
+    CloseThreadpoolWait(wait);
+    probe_end(p);
+}
+
+TEST("R-LIFE-5", "NULL timers and waits") {
+    rp_misuse_handler before = listen_begin();
+    SetThreadpoolTimer(NULL, NULL, 0, 0);
+    CHECK_MISUSE(INVALID_PARAMETER, "SetThreadpoolTimer");
+    CHECK(!IsThreadpoolTimerSet(NULL));
+    CHECK_MISUSE(INVALID_PARAMETER, "IsThreadpoolTimerSet");
+    WaitForThreadpoolTimerCallbacks(NULL, TRUE);
+    CHECK_MISUSE(INVALID_PARAMETER, "WaitForThreadpoolTimerCallbacks");
+    CloseThreadpoolTimer(NULL);
+    CHECK_MISUSE(INVALID_PARAMETER, "CloseThreadpoolTimer");
+    SetThreadpoolWait(NULL, NULL, NULL);
+    CHECK_MISUSE(INVALID_PARAMETER, "SetThreadpoolWait");
+    WaitForThreadpoolWaitCallbacks(NULL, TRUE);
+    CHECK_MISUSE(INVALID_PARAMETER, "WaitForThreadpoolWaitCallbacks");
+    CloseThreadpoolWait(NULL);
+    CHECK_MISUSE(INVALID_PARAMETER, "CloseThreadpoolWait");
+    listen_end(before);
+}
