@@ -27,6 +27,7 @@ header:asio.hpp                   libasio-dev
 '
 readonly test_needs='
 header:doctest/doctest.h          doctest-dev
+command:x86_64-w64-mingw32-gcc    gcc-mingw-w64-x86-64
 '
 
 has_header() {

@@ -39,7 +39,7 @@ callback_object::callback_object(object_magic magic,
                                  uint64_t tally) noexcept
     : magic_(magic), is_persistent(env.is_persistent), pool_(env.pool),
       finalization_callback(env.finalization_callback), tally_(tally),
-      cancel_callback(env.cancel_callback), takes_batches_(magic == object_magic::work) {
+      takes_batches_(magic == object_magic::work), cancel_callback(env.cancel_callback) {
     priority = static_cast<uint8_t>(env.priority);
     runs_long = env.runs_long;
     pool_->retain();

@@ -64,6 +64,7 @@ private:
     uint32_t waiters_ = 0;               // guard: lock_
     kernel::spin_lock lock_;
     bool had_waiters_ = false; // guard: lock_, and ordered by the tally
+    const bool takes_batches_; // a recall must find every call in the tally
 
 public:
     callback_object(const callback_object&) = delete;
@@ -165,7 +166,6 @@ protected:
     [[nodiscard]] bool recall_one() noexcept;
 
 private:
-    const bool takes_batches_;       // a recall must find every call in the tally
     HMODULE race_library_ = nullptr; // one reference, R-ENV-10
     alignas(64) std::atomic<uint64_t> batch_{0};
 

@@ -19,6 +19,8 @@ namespace rp::tp {
 
 namespace {
 
+static_assert(sizeof(timer) <= 256, "four cache lines");
+
 constinit kernel::slab timer_slab{sizeof(timer), alignof(timer)};
 
 constexpr int64_t ns_per_ms = 1'000'000;

@@ -13,6 +13,8 @@ namespace rp::tp {
 
 namespace {
 
+static_assert(sizeof(work) <= 192, "three cache lines");
+
 constinit kernel::slab work_slab{sizeof(work), alignof(work)};
 
 } // namespace
