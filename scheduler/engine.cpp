@@ -2,11 +2,13 @@
 // Life, limits and statistics of an engine, and the arrival lanes of foreign threads.
 #include "scheduler/engine.hpp"
 
+#include "kernel_iface/linux/thread.hpp"
 #include "kernel_iface/linux/topology.hpp"
 #include "scheduler/monitor.hpp"
 #include "scheduler/visit.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <mutex>
 #include <new>
 
@@ -27,9 +29,6 @@ struct lane_cache {
 };
 
 [[gnu::tls_model("initial-exec")]] thread_local lane_cache cached_lane;
-/// This thread has given its lanes back and is running its last destructors, or, on the main
-/// thread, the program's atexit functions: the shared queue serves what it still submits.
-[[gnu::tls_model("initial-exec")]] thread_local bool are_lanes_gone = false;
 
 /// Engines that are alive, so that an exiting thread gives its lanes back to those only.
 struct live_engines {
@@ -46,7 +45,10 @@ live_engines& alive() {
 } // namespace
 
 /// The lanes of one thread. At thread exit they are left, with whatever is still in them, for the
-/// next foreign thread that comes along.
+/// next foreign thread that comes along. An exit hook does it and not the destructor of a
+/// thread_local: other exit hooks submit too (the end of a thread signals its handle), and a
+/// thread_local first used then would never be destroyed. Those make new lanes and a new hook, for
+/// which the thread's end comes back. The main thread keeps its lanes to the end of the process.
 struct lane_owner {
     struct owned {
         uint64_t serial;
@@ -55,9 +57,12 @@ struct lane_owner {
 
     std::vector<owned> lanes;
 
+    lane_owner() = default;
+    lane_owner(const lane_owner&) = delete;
+    lane_owner& operator=(const lane_owner&) = delete;
+
     ~lane_owner() {
         cached_lane = {};
-        are_lanes_gone = true;
         const std::scoped_lock guard(alive().lock);
         for (const owned& o : lanes) {
             for (const auto& [serial, e] : alive().engines) {
@@ -69,8 +74,19 @@ struct lane_owner {
         }
     }
 
-    static lane_owner& mine() {
-        static thread_local lane_owner owner;
+    /// Null when there is no memory: the shared queue serves what this thread submits.
+    static lane_owner* mine() noexcept {
+        [[gnu::tls_model("initial-exec")]] static thread_local lane_owner* owner = nullptr;
+        if (owner == nullptr) {
+            std::unique_ptr<lane_owner> made(new (std::nothrow) lane_owner);
+            const auto give_back = [](void* ending) {
+                owner = nullptr;
+                delete static_cast<lane_owner*>(ending);
+            };
+            if (made != nullptr && kernel::at_thread_exit(give_back, made.get()) == 0) {
+                owner = made.release();
+            }
+        }
         return owner;
     }
 };
@@ -288,11 +304,11 @@ lane* engine::arrival_lane() noexcept {
     if (cached_lane.serial == serial_) [[likely]] {
         return cached_lane.items;
     }
-    if (are_lanes_gone) {
+    lane_owner* mine = lane_owner::mine();
+    if (mine == nullptr) {
         return nullptr;
     }
-    lane_owner& mine = lane_owner::mine();
-    for (const auto& o : mine.lanes) {
+    for (const auto& o : mine->lanes) {
         if (o.serial == serial_) {
             cached_lane = {serial_, &o.entry->items};
             return cached_lane.items;
@@ -322,7 +338,7 @@ lane* engine::arrival_lane() noexcept {
         }
         entry->is_owned = true;
     }
-    mine.lanes.push_back({serial_, entry});
+    mine->lanes.push_back({serial_, entry});
     cached_lane = {serial_, &entry->items};
     return cached_lane.items;
 }

@@ -12,7 +12,7 @@ static volatile LONG Running, Peak, Finished;
 
 static VOID CALLBACK Download(PTP_CALLBACK_INSTANCE Instance, PVOID Context, PTP_WORK Work) {
     LONG now = InterlockedIncrement(&Running);
-    LONG peak = Peak;
+    LONG peak = InterlockedCompareExchange(&Peak, 0, 0);
     UNREFERENCED_PARAMETER(Instance);
     UNREFERENCED_PARAMETER(Context);
     UNREFERENCED_PARAMETER(Work);
@@ -34,7 +34,8 @@ static volatile LONG FirstThread, OtherThreads;
 static VOID CALLBACK UseThread(PTP_CALLBACK_INSTANCE Instance, PVOID Context) {
     LONG self = (LONG)GetCurrentThreadId();
     UNREFERENCED_PARAMETER(Instance);
-    if (InterlockedCompareExchange(&FirstThread, self, 0) != 0 && FirstThread != self)
+    LONG first = InterlockedCompareExchange(&FirstThread, self, 0);
+    if (first != 0 && first != self)
         InterlockedIncrement(&OtherThreads);
     ReleaseSemaphore((HANDLE)Context, 1, NULL);
 }

@@ -205,7 +205,8 @@ void end_operation(io_operation& op, ntstatus code) noexcept {
         report_misuse(status::invalid_parameter,
                       op.is_write ? "WriteFile" : "ReadFile",
                       op.overlapped,
-                      op.overlapped->Internal,
+                      // mo: relaxed, as in verify::operation_ends.
+                      __atomic_load_n(&op.overlapped->Internal, __ATOMIC_RELAXED),
                       "its OVERLAPPED was freed or written to before the operation had ended "
                       "(R-IO-14)");
     }

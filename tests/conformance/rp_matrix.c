@@ -48,6 +48,7 @@ struct scene {
     HANDLE entered; /* set when the first callback of the object has begun */
     HANDLE over;    /* set when the action was done in the own callback */
     counter calls;
+    counter returned;  /* calls that have ended */
     counter cancelled; /* calls of the cancel callback */
     int is_pool_closed;
     int is_object_closed;
@@ -176,10 +177,8 @@ static void act(struct scene* s, PTP_CALLBACK_INSTANCE own) {
     }
 }
 
-/* The body of the object's callbacks. The first one does what the scene asks for. */
-static void on_call(struct scene* s, PTP_CALLBACK_INSTANCE instance) {
-    if (InterlockedIncrement(&s->calls) != 1)
-        return;
+/* What the first callback does: what the scene asks for. */
+static void first_call(struct scene* s, PTP_CALLBACK_INSTANCE instance) {
     ResetEvent(s->event); /* what brought this call */
     SetEvent(s->entered);
     if (s->place == OWN) {
@@ -194,6 +193,13 @@ static void on_call(struct scene* s, PTP_CALLBACK_INSTANCE instance) {
         CHECK(signaled(s->p->gate));
     if (s->state == REARMING && s->place != OWN)
         trigger(s);
+}
+
+/* The body of the object's callbacks. */
+static void on_call(struct scene* s, PTP_CALLBACK_INSTANCE instance) {
+    if (InterlockedIncrement(&s->calls) == 1)
+        first_call(s, instance);
+    InterlockedIncrement(&s->returned);
 }
 
 static VOID CALLBACK call_work(PTP_CALLBACK_INSTANCE i, PVOID context, PTP_WORK work) {
@@ -384,7 +390,7 @@ static void clean_up(struct scene* s) {
     if (!s->is_pool_closed) /* everything that was queued before has run */
         CHECK(pass_sentinel(s->p));
     else
-        for (int i = 0; i < WAIT_LIMIT_MS && s->kind == SIMPLE && !count(&s->calls); i++)
+        for (int i = 0; i < WAIT_LIMIT_MS && s->kind == SIMPLE && !count(&s->returned); i++)
             Sleep(1);
     if (s->group)
         CloseThreadpoolCleanupGroup(s->group);
