@@ -84,7 +84,15 @@ TEST("R-WAIT-1", "a created wait is unset and fires nothing") {
     PTP_WAIT wait = new_wait(w, on_wait);
     CHECK(quiet(w->fired));
     end_wait(wait);
+    watch_end(w);
+}
+
+TEST("R-WAIT-1", "creation fails without a callback, and with a bad environment") {
+    struct watch* w = watch_new(2);
     CHECK_FAILS(CreateThreadpoolWait(NULL, w, &w->p->env), ERROR_INVALID_PARAMETER);
+    w->p->env.Version = 9999;
+    CHECK_FAILS(CreateThreadpoolWait(on_wait, w, &w->p->env), ERROR_INVALID_PARAMETER);
+    w->p->env.Version = 3;
     watch_end(w);
 }
 
