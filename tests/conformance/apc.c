@@ -422,7 +422,6 @@ static VOID CALLBACK unexpected_io(PTP_CALLBACK_INSTANCE instance,
     note('!');
 }
 
-/* Wine takes them. */
 TEST("R-IO-27", "a handle bound to a TP_IO refuses completion routines with 87") {
     const char* name;
     HANDLE f = new_file(&name, 10);

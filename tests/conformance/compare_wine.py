@@ -35,12 +35,13 @@ NEEDED = {
 }
 FLAGS = ["-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Wshadow", "-Werror",
          "-D__USE_MINGW_ANSI_STDIO=1", "-D_WIN32_WINNT=0x0A00", f"-I{ROOT}"]
-LIBRARIES = ["-lsynchronization"]
+LIBRARIES = ["-lsynchronization", "-lmswsock", "-lws2_32"]
 # How long a program may print nothing: a test gives up waiting after 8 seconds, a few times.
 STALL_LIMIT_S = 40
 OTHER_LIMIT_S = 120
 
 VERDICT = re.compile(r"^(ok|FAIL|skip)\s+(\S+)  (.+)$", re.MULTILINE)
+FAILED = re.compile(rb"^FAIL .*\n", re.MULTILINE)
 # The word of an explanation, and how the table says it.
 SAYS = {
     "ringpool": "ringpool follows the documentation",
@@ -52,8 +53,8 @@ SAYS = {
 Test = collections.namedtuple("Test", "area requirement name")
 
 
-def execute(command, scratch, stall_s=STALL_LIMIT_S):
-    """What a command writes until it ends, or until it has written nothing for so long."""
+def execute(command, scratch, stall_s=STALL_LIMIT_S, enough=None):
+    """What a command writes until it ends, is silent for so long, or has written enough."""
     pieces = []
     process = subprocess.Popen(command, cwd=scratch, stdin=subprocess.DEVNULL,
                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -63,6 +64,8 @@ def execute(command, scratch, stall_s=STALL_LIMIT_S):
             if not (piece := os.read(process.stdout.fileno(), 65536)):
                 break
             pieces.append(piece)
+            if enough and enough.search(b"".join(pieces)):
+                break
         process.kill()
     return b"".join(pieces).decode(errors="replace").replace("\r", "")
 
@@ -87,14 +90,19 @@ class Side:
         return listed(execute([*self.start(area), "--list"], self.scratch), area)
 
     def results(self, area):
-        """As many tests in one process as end; whatever failed there once more, by itself."""
+        """As many tests in one process as end well; whatever failed there once more, by itself.
+
+        A failed test ends the process: what it left behind is not for the tests after it.
+        """
         found, waiting = {}, self.tests(area)
         tests = list(waiting)
         while waiting:
             names = [test.name for test in waiting]
-            found |= verdicts(execute([*self.start(area), *names], self.scratch), area)
+            command = [*self.start(area), *names]
+            new = verdicts(execute(command, self.scratch, enough=FAILED), area)
+            found |= new
             waiting = [test for test in waiting if test not in found]
-            if waiting:
+            if waiting and "FAIL" not in new.values():
                 found[waiting.pop(0)] = "crash or hang"
         for test in tests:
             if found[test] == "FAIL":

@@ -303,6 +303,15 @@ TEST("R-TQ-2", "a callback does not wait for the one before") {
     probe_end(l->p);
 }
 
+TEST("R-TQ-3", "WT_EXECUTEONLYONCE needs a period of zero") {
+    struct legacy* l = legacy_new();
+    HANDLE timer = NULL, queue = CreateTimerQueue();
+    CHECK_FAILS(CreateTimerQueueTimer(&timer, queue, on_fired, l, FAR_MS, 5, WT_EXECUTEONLYONCE),
+                ERROR_INVALID_PARAMETER);
+    CHECK(DeleteTimerQueueEx(queue, INVALID_HANDLE_VALUE));
+    probe_end(l->p);
+}
+
 TEST("R-TQ-4", "ChangeTimerQueueTimer replaces due time and period") {
     struct legacy* l = legacy_new();
     HANDLE timer = NULL, queue = CreateTimerQueue();

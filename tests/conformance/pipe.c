@@ -98,6 +98,14 @@ static BOOL put(HANDLE pipe, const char* text) {
     return ok;
 }
 
+TEST("W32-PIPE-1", "from 1 to 255 instances") {
+    const char* name = pipe_name();
+    CHECK(server_new(name, PIPE_ACCESS_DUPLEX, 0) == INVALID_HANDLE_VALUE);
+    CHECK_EQ(GetLastError(), ERROR_INVALID_PARAMETER);
+    CHECK(server_new(name, PIPE_ACCESS_DUPLEX, 256) == INVALID_HANDLE_VALUE);
+    CHECK_EQ(GetLastError(), ERROR_INVALID_PARAMETER);
+}
+
 TEST("W32-PIPE-1", "bad arguments of CreateNamedPipe") {
     const char* name = pipe_name();
     SetLastError(0);
@@ -120,6 +128,19 @@ TEST("W32-PIPE-2", "a pipe that does not exist") {
     CHECK(CloseHandle(s));
     CHECK(client_new(name, GENERIC_READ, 0) == INVALID_HANDLE_VALUE);
     CHECK_EQ(GetLastError(), ERROR_FILE_NOT_FOUND);
+}
+
+TEST("W32-PIPE-3", "FILE_FLAG_FIRST_PIPE_INSTANCE makes the first instance or none") {
+    const char* name = pipe_name();
+    const DWORD mode = PIPE_ACCESS_DUPLEX | FILE_FLAG_FIRST_PIPE_INSTANCE;
+    HANDLE a = server_new(name, mode, 5);
+    REQUIRE(a != INVALID_HANDLE_VALUE);
+    CHECK(server_new(name, mode, 5) == INVALID_HANDLE_VALUE);
+    CHECK_EQ(GetLastError(), ERROR_ACCESS_DENIED);
+    CHECK(CloseHandle(a));
+    a = server_new(name, mode, 5);
+    CHECK(a != INVALID_HANDLE_VALUE);
+    CHECK(CloseHandle(a));
 }
 
 TEST("W32-PIPE-3", "no more instances than the first one said") {

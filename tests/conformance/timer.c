@@ -63,6 +63,9 @@ TEST("R-TIMER-1", "a created timer is unset and fires nothing") {
 TEST("R-TIMER-1", "creation fails without a callback, and with a bad environment") {
     struct probe* p = probe_new(0, 2);
     CHECK_FAILS(CreateThreadpoolTimer(NULL, p, &p->env), ERROR_INVALID_PARAMETER);
+    p->env.Version = 9999;
+    CHECK_FAILS(CreateThreadpoolTimer(timer_count, p, &p->env), ERROR_INVALID_PARAMETER);
+    p->env.Version = 3;
     probe_end(p);
 }
 

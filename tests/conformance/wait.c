@@ -84,7 +84,15 @@ TEST("R-WAIT-1", "a created wait is unset and fires nothing") {
     PTP_WAIT wait = new_wait(w, on_wait);
     CHECK(quiet(w->fired));
     end_wait(wait);
+    watch_end(w);
+}
+
+TEST("R-WAIT-1", "creation fails without a callback, and with a bad environment") {
+    struct watch* w = watch_new(2);
     CHECK_FAILS(CreateThreadpoolWait(NULL, w, &w->p->env), ERROR_INVALID_PARAMETER);
+    w->p->env.Version = 9999;
+    CHECK_FAILS(CreateThreadpoolWait(on_wait, w, &w->p->env), ERROR_INVALID_PARAMETER);
+    w->p->env.Version = 3;
     watch_end(w);
 }
 
@@ -305,23 +313,36 @@ TEST("R-WAIT-13", "Wait(TRUE) leaves an armed wait armed") {
     watch_end(w);
 }
 
+/* A semaphore with a maximum of one takes the next unit when somebody has taken the one before. */
+static BOOL replace_unit(HANDLE semaphore) {
+    ULONGLONG begin = GetTickCount64();
+    while (!ReleaseSemaphore(semaphore, 1, NULL)) {
+        if (GetTickCount64() - begin > WAIT_LIMIT_MS)
+            return FALSE;
+        SwitchToThread();
+    }
+    return TRUE;
+}
+
+/* The signal may reach the wait object after SetEvent or ReleaseSemaphore has returned: the
+ * callback is queued for sure once the unit is gone. */
 TEST("R-WAIT-13", "Wait(TRUE) drops a callback that is queued") {
     struct watch* w = watch_new(1);
-    HANDLE event = auto_event();
+    HANDLE semaphore = CreateSemaphoreA(NULL, 1, 1, NULL);
     PTP_WAIT wait = new_wait(w, on_wait);
     REQUIRE(TrySubmitThreadpoolCallback(simple_gated, w->p, &w->p->env));
     REQUIRE(take(w->p->entered, 1));
-    SetThreadpoolWait(wait, event, NULL);
-    SetEvent(event);
+    SetThreadpoolWait(wait, semaphore, NULL);
+    REQUIRE(replace_unit(semaphore));
     WaitForThreadpoolWaitCallbacks(wait, TRUE);
     SetEvent(w->p->gate);
     REQUIRE(take(w->p->done, 1));
     CHECK(quiet(w->fired));
-    SetThreadpoolWait(wait, event, NULL);
-    SetEvent(event);
+    SetThreadpoolWait(wait, semaphore, NULL);
     CHECK(take(w->fired, 1));
+    CHECK_EQ(WaitForSingleObject(semaphore, 0), WAIT_TIMEOUT);
     end_wait(wait);
-    CloseHandle(event);
+    CloseHandle(semaphore);
     watch_end(w);
 }
 

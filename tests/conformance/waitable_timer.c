@@ -154,7 +154,6 @@ TEST("R-SYNC-4", "missed periods coalesce into one signal") {
     CloseHandle(never);
 }
 
-#ifndef _WIN32 /* Wine accepts it */
 TEST("R-SYNC-4", "a negative period fails with 87 and leaves the timer") {
     HANDLE t = manual_timer();
     LARGE_INTEGER due = after_ms(0);
@@ -164,7 +163,6 @@ TEST("R-SYNC-4", "a negative period fails with 87 and leaves the timer") {
     CHECK_EQ(POLL(t), WAIT_OBJECT_0);
     CloseHandle(t);
 }
-#endif
 
 TEST("R-SYNC-4", "bad handles fail with 6") {
     HANDLE e = manual_event(), t = manual_timer();
@@ -336,7 +334,7 @@ TEST("R-SYNC-4", "the completion routine runs in an alertable wait of the thread
     CHECK_EQ(SleepEx(WAIT_LIMIT_MS, TRUE), WAIT_IO_COMPLETION);
     CHECK_EQ(count(&calls), 1);
     CHECK_EQ(ran_on, GetCurrentThreadId());
-    /* When it was signaled, by a clock that may advance in steps of 16 ms. (Wine tells less.) */
+    /* When it was signaled, by a clock that may advance in steps of 16 ms. */
     CHECK((LONGLONG)told + 200000 > before);
     CHECK((LONGLONG)told <= utc_now() + 200000);
     CHECK_EQ(POLL(t), WAIT_OBJECT_0);

@@ -131,6 +131,24 @@ class Wine(unittest.TestCase):
         self.assertEqual(list(compare_wine.stale([self.entry()], [self.FAILS])), [])
         self.assertEqual(len(list(compare_wine.stale([self.entry()], [self.HOLDS]))), 1)
 
+    # A program whose second test fails; the next one of the same process then crashes.
+    PROGRAM = """import sys
+is_list, spoilt = sys.argv[1:] == ["--list"], False
+for name in ["first", "second", "third", "fourth"] if is_list else sys.argv[1:]:
+    if spoilt:
+        sys.exit(1)
+    spoilt = name == "second" and not is_list
+    verdict = "FAIL" if spoilt else "ok  "
+    print(f"R-A-1\\t{name}" if is_list else f"{verdict}  R-A-1  {name}", flush=True)
+"""
+
+    def test_what_a_failed_test_leaves_behind_hurts_no_other(self):
+        program = [sys.executable, "-c", self.PROGRAM]
+        found = compare_wine.Side(None, lambda area: program).results("a")
+        by_name = {test.name: result for test, result in found.items()}
+        expected = {"first": "ok", "second": "FAIL", "third": "ok", "fourth": "ok"}
+        self.assertEqual(by_name, expected)
+
 
 if __name__ == "__main__":
     unittest.main()
