@@ -15,16 +15,18 @@
 // Sleeping. The wake request stays armed over many waits; it is armed again only after its CQE was
 // swallowed or when the word is another one. It need not carry the present value:
 //   owner: 1. announce waiting (under the reap lock)     waker: 1. change the word
-//          2. word == expected, else return                     2. futex_wake, all waiters
-//          3. arm the wake request, if not armed
+//          2. arm the wake request, if not armed                2. wake all waiters
+//          3. word == expected, else return
 //          4. enter, until one CQE
-// Armed earlier, for whatever value: from then on every step 2 of a waker makes a CQE. Armed in
-// step 3: the kernel compares value and word in one step with queueing, so a change before is
-// -EAGAIN (a CQE too) and a wake after finds the waiter. Hence a waker can come neither too early
-// nor too late. What could go wrong is step 4: the kernel waits for one CQE more than it finds at
-// entry. If another thread swallowed the CQE of the wake request between 3 and 4, nobody would be
-// armed and nothing would come. So a foreign reaper leaves that CQE in place while the owner is
-// announced, and the announcement is made in the same locked section that finds the CQ free of it.
+// A wake that finds the request armed makes a CQE. One that came before found an older request,
+// whose CQE has been swallowed, or none: then its change of the word came before too, and step 3
+// sees it. (The futex request compares for itself when it is armed; the eventfd has only step 3:
+// with the look before step 1, a CQE that arrived and was swallowed in between was a lost wake.)
+// Hence a waker can come neither too early nor too late. What could go wrong is step 4: the kernel
+// waits for one CQE more than it finds at entry. If another thread swallowed the CQE of the wake
+// request between 2 and 4, nobody would be armed and nothing would come. So a foreign reaper leaves
+// that CQE in place while the owner is announced, and the announcement is made in the same locked
+// section that finds the CQ free of it.
 //
 // Cancelling. A cancel names its target by address. Were the target freed before the kernel
 // executes the cancel, the address could already belong to a new request on this ring, and the
@@ -492,8 +494,8 @@ void ring::wait(std::atomic<uint32_t>& wake_word, uint32_t expected, int64_t dea
         // A backlog means that the kernel refused work: its CQEs may be all there is to come.
         // mo: relaxed, our own write.
         const bool has_backlog = s.has_backlog.load(std::memory_order_relaxed);
-        // A stale value is harmless: the waker of the missed change makes a CQE (see the essay).
-        // mo: relaxed, the caller looks again before it relies on the word.
+        // Saves the SQE of a sleep that is over already; a stale value is harmless.
+        // mo: relaxed, the look that counts follows the announcement.
         const bool is_woken = wake_word.load(std::memory_order_relaxed) != expected;
         wait_choice choice = wait_choice::return_now;
         if (cancelled == nullptr && !has_backlog && !is_woken) {
@@ -501,6 +503,10 @@ void ring::wait(std::atomic<uint32_t>& wake_word, uint32_t expected, int64_t dea
             choice = s.begin_wait(key);
         }
         if (choice == wait_choice::must_arm_wake && !s.arm_wake(wake_word, expected)) {
+            choice = wait_choice::return_now;
+        }
+        // mo: acquire, pairs worker.park_word (unpark): the CQE of that wake may be gone by now.
+        if (wake_word.load(std::memory_order_acquire) != expected) {
             choice = wait_choice::return_now;
         }
         if (choice == wait_choice::return_now) {
