@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <utility>
 
 namespace rp::nt {
 
@@ -159,6 +160,47 @@ private:
     bool is_closing_ = false;
     io_operation* in_flight_ = nullptr;
     turn_queue turns_[2]; // [is_write]
+};
+
+/// A file whose descriptor stays open for as long as this holds it.
+class file_use {
+public:
+    file_use() noexcept = default;
+
+    ~file_use() { give_back(); }
+
+    file_use(const file_use&) = delete;
+    file_use& operator=(const file_use&) = delete;
+
+    /// success, what a bad handle gives, or file_closed. Takes one file at most.
+    [[nodiscard]] ntstatus take(HANDLE handle) noexcept {
+        ntstatus code;
+        file_ = reference<file_object>(handle, code);
+        if (file_ && !file_->begin_use()) {
+            file_ = {};
+            code = status::file_closed;
+        }
+        return code;
+    }
+
+    void give_back() noexcept {
+        if (file_) {
+            file_->end_use();
+            file_ = {};
+        }
+    }
+
+    explicit operator bool() const noexcept { return static_cast<bool>(file_); }
+
+    file_object* operator->() const noexcept { return file_.get(); }
+
+    file_object& operator*() const noexcept { return *file_; }
+
+    /// Gives the reference and the use to the caller.
+    [[nodiscard]] ref<file_object> detach() noexcept { return std::move(file_); }
+
+private:
+    ref<file_object> file_;
 };
 
 /// OVERLAPPED.Internal, read so that the bytes and the buffer are visible once it is final.

@@ -9,32 +9,10 @@
 namespace rp::nt {
 namespace {
 
-/// Keeps the descriptor of a file open for the length of a call.
-class file_in_use {
+/// A file by its handle, in use; `code` says why not.
+class file_in_use : public file_use {
 public:
-    file_in_use(HANDLE handle, ntstatus& code) noexcept
-        : file_(reference<file_object>(handle, code)) {
-        if (file_ && !file_->begin_use()) {
-            file_ = {};
-            code = status::file_closed;
-        }
-    }
-
-    ~file_in_use() {
-        if (file_) {
-            file_->end_use();
-        }
-    }
-
-    file_in_use(const file_in_use&) = delete;
-    file_in_use& operator=(const file_in_use&) = delete;
-
-    explicit operator bool() const noexcept { return static_cast<bool>(file_); }
-
-    file_object* operator->() const noexcept { return file_.get(); }
-
-private:
-    ref<file_object> file_;
+    file_in_use(HANDLE handle, ntstatus& code) noexcept { code = take(handle); }
 };
 
 } // namespace

@@ -12,41 +12,18 @@ namespace rp::nt {
 namespace {
 
 /// A server's end by handle, in use; `error` says why not.
-class server_in_use {
+class server_in_use : public file_use {
 public:
-    server_in_use(HANDLE handle, ntstatus& code) noexcept
-        : file_(reference<file_object>(handle, code)) {
-        if (code == status::success) {
-            const bool is_server =
-                file_->about.pipe != nullptr && file_->about.pipe->as_server() != nullptr;
-            code = !is_server           ? status::invalid_parameter
-                   : file_->begin_use() ? status::success
-                                        : status::file_closed;
-        }
-        if (code != status::success) {
-            file_ = {};
+    server_in_use(HANDLE handle, ntstatus& code) noexcept {
+        code = take(handle);
+        pipe_end* pipe = *this ? (*this)->about.pipe : nullptr;
+        if (*this && (pipe == nullptr || pipe->as_server() == nullptr)) {
+            give_back();
+            code = status::invalid_parameter;
         }
     }
 
-    ~server_in_use() {
-        if (file_) {
-            file_->end_use();
-        }
-    }
-
-    server_in_use(const server_in_use&) = delete;
-    server_in_use& operator=(const server_in_use&) = delete;
-
-    explicit operator bool() const noexcept { return static_cast<bool>(file_); }
-
-    file_object& file() const noexcept { return *file_; }
-
-    server_end& end() const noexcept { return *file_->about.pipe->as_server(); }
-
-    [[nodiscard]] ref<file_object> detach() noexcept { return std::move(file_); }
-
-private:
-    ref<file_object> file_;
+    server_end& end() const noexcept { return *(*this)->about.pipe->as_server(); }
 };
 
 /// Step 1 and 2 of the essay. pending: wait for the byte.
@@ -137,11 +114,11 @@ ntstatus connect_pipe(HANDLE pipe, LPOVERLAPPED overlapped) noexcept {
     if (!server) {
         return code;
     }
-    const bool is_overlapped = server.file().about.is_overlapped;
+    const bool is_overlapped = server->about.is_overlapped;
     if (is_overlapped && overlapped == nullptr) {
         return status::invalid_parameter;
     }
-    const int fd = server.file().about.fd;
+    const int fd = server->about.fd;
     server_end& end = server.end();
     code = begin_connect(end, fd);
     if (code != status::pending) {
@@ -166,7 +143,7 @@ ntstatus disconnect_pipe(HANDLE pipe) noexcept {
         return code;
     }
     server_end& end = server.end();
-    file_object& file = server.file();
+    file_object& file = *server;
     {
         const std::lock_guard guard(pipes_lock);
         if (end.state == pipe_state::disconnected || end.state == pipe_state::closed) {

@@ -67,14 +67,11 @@ bool is_bound(file_object& file) noexcept {
 } // namespace
 
 socket_in_use::socket_in_use(HANDLE handle, DWORD& error) noexcept {
-    ntstatus code;
-    auto found = reference<file_object>(handle, code);
-    const bool is_socket = found && (found->about.kind == file_kind::socket ||
-                                     found->about.kind == file_kind::datagram);
-    if (is_socket && found->begin_use()) {
-        file_ = std::move(found);
+    if (take(handle) == status::success && (*this)->about.kind != file_kind::socket &&
+        (*this)->about.kind != file_kind::datagram) {
+        give_back();
     }
-    error = file_ ? ERROR_SUCCESS : WSAENOTSOCK;
+    error = *this ? ERROR_SUCCESS : WSAENOTSOCK;
 }
 
 bool is_connected(file_object& file) noexcept {

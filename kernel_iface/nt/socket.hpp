@@ -48,31 +48,10 @@ inline void clear_socket_bits(file_object& file, uint32_t bits) noexcept {
 }
 
 /// A socket whose descriptor stays open for the length of a call.
-class socket_in_use {
+class socket_in_use : public file_use {
 public:
     /// `error` is 0 or WSAENOTSOCK.
     socket_in_use(HANDLE handle, DWORD& error) noexcept;
-
-    ~socket_in_use() {
-        if (file_) {
-            file_->end_use();
-        }
-    }
-
-    socket_in_use(const socket_in_use&) = delete;
-    socket_in_use& operator=(const socket_in_use&) = delete;
-
-    explicit operator bool() const noexcept { return static_cast<bool>(file_); }
-
-    file_object* operator->() const noexcept { return file_.get(); }
-
-    file_object& operator*() const noexcept { return *file_; }
-
-    /// Gives the reference and the use to the caller.
-    [[nodiscard]] ref<file_object> detach() noexcept { return std::move(file_); }
-
-private:
-    ref<file_object> file_;
 };
 
 /// As the kernel sees it, when nothing is remembered.

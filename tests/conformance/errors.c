@@ -2,20 +2,6 @@
 /* Bad input that is reported by a return value: R-ERR-*, and the rules of single calls. */
 #include "tests/conformance/fixture.h"
 
-static VOID CALLBACK io_nothing(PTP_CALLBACK_INSTANCE instance,
-                                PVOID context,
-                                PVOID overlapped,
-                                ULONG result,
-                                ULONG_PTR bytes,
-                                PTP_IO io) {
-    (void)instance;
-    (void)context;
-    (void)overlapped;
-    (void)result;
-    (void)bytes;
-    (void)io;
-}
-
 static HANDLE stale_handle(void) {
     HANDLE event = manual_event();
     CloseHandle(event);

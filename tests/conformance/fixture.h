@@ -43,6 +43,31 @@ static inline HANDLE auto_event(void) {
     return CreateEventA(NULL, FALSE, FALSE, NULL);
 }
 
+/* A due time or timeout from now on. */
+UNUSED static FILETIME* in_ms(LONGLONG ms) {
+    FILETIME* due = fresh(sizeof *due);
+    ULARGE_INTEGER value;
+    value.QuadPart = (ULONGLONG)(-ms * 10000);
+    due->dwLowDateTime = value.LowPart;
+    due->dwHighDateTime = value.HighPart;
+    return due;
+}
+
+/* For an I/O object whose callbacks do not matter. */
+UNUSED static VOID CALLBACK io_nothing(PTP_CALLBACK_INSTANCE instance,
+                                       PVOID context,
+                                       PVOID overlapped,
+                                       ULONG result,
+                                       ULONG_PTR bytes,
+                                       PTP_IO io) {
+    (void)instance;
+    (void)context;
+    (void)overlapped;
+    (void)result;
+    (void)bytes;
+    (void)io;
+}
+
 struct probe {
     PTP_POOL pool; /* NULL: the default pool */
     TP_CALLBACK_ENVIRON env;

@@ -155,4 +155,17 @@ UNUSED static void job_expect(SOCKET s, struct job* j, int code, const char* tex
     CHECK(!memcmp(j->data, text, strlen(text)));
     CHECK(CloseHandle(j->ov.hEvent));
 }
+
+/* A receive by another thread. */
+struct blocked {
+    SOCKET s;
+    int result, error;
+};
+
+UNUSED static void receive_one(void* argument) {
+    struct blocked* b = argument;
+    char byte;
+    b->result = recv(b->s, &byte, 1, 0);
+    b->error = WSAGetLastError();
+}
 #endif

@@ -118,30 +118,16 @@ TEST("W32-HANDLE-1", "DUPLICATE_CLOSE_SOURCE closes the source") {
     CHECK(CloseHandle(other));
 }
 
-static VOID CALLBACK no_io(PTP_CALLBACK_INSTANCE instance,
-                           PVOID context,
-                           PVOID overlapped,
-                           ULONG result,
-                           ULONG_PTR bytes,
-                           PTP_IO io) {
-    (void)instance;
-    (void)context;
-    (void)overlapped;
-    (void)result;
-    (void)bytes;
-    (void)io;
-}
-
 TEST("R-IO-2", "a file is bound once, whichever of its handles is used") {
     const char* name = temp_name();
     REQUIRE(make_file(name, 10));
     HANDLE file = open_file(name, GENERIC_READ, OPEN_EXISTING, FILE_FLAG_OVERLAPPED);
     HANDLE other = duplicate(file);
-    PTP_IO io = CreateThreadpoolIo(file, no_io, NULL, NULL);
+    PTP_IO io = CreateThreadpoolIo(file, io_nothing, NULL, NULL);
     REQUIRE(io != NULL);
-    CHECK_FAILS(CreateThreadpoolIo(other, no_io, NULL, NULL), ERROR_INVALID_PARAMETER);
+    CHECK_FAILS(CreateThreadpoolIo(other, io_nothing, NULL, NULL), ERROR_INVALID_PARAMETER);
     CHECK(CloseHandle(file));
-    CHECK_FAILS(CreateThreadpoolIo(other, no_io, NULL, NULL), ERROR_INVALID_PARAMETER);
+    CHECK_FAILS(CreateThreadpoolIo(other, io_nothing, NULL, NULL), ERROR_INVALID_PARAMETER);
     CloseThreadpoolIo(io);
     CHECK(CloseHandle(other));
     CHECK(DeleteFileA(name));

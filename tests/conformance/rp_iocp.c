@@ -14,7 +14,8 @@ struct server {
     HANDLE gate;
     HANDLE got; /* semaphore: packets taken */
     counter tid, entered, took, spin_on, finish;
-    counter blocks; /* on each packet: wait for the gate instead of spinning */
+    counter blocks; /* on each packet: wait for the gate before spinning */
+    HANDLE awake;   /* set once that wait is over: the thread counts as running again */
     DWORD error;    /* of the call that failed */
     OVERLAPPED* last;
 };
@@ -37,8 +38,10 @@ static void serve(void* argument) {
         InterlockedExchange(&s->entered, 0);
         InterlockedIncrement(&s->took);
         ReleaseSemaphore(s->got, 1, NULL);
-        if (count(&s->blocks))
+        if (count(&s->blocks)) {
             CHECK(signaled(s->gate));
+            CHECK(SetEvent(s->awake));
+        }
         while (count(&s->spin_on))
             sched_yield();
     }
@@ -74,6 +77,7 @@ static struct server* server_start(HANDLE port) {
     struct server* s = fresh(sizeof *s);
     s->port = port;
     s->gate = manual_event();
+    s->awake = manual_event();
     s->got = CreateSemaphoreA(NULL, 0, 1000000, NULL);
     s->thread = helper_start(serve, s);
     return s;
@@ -82,6 +86,7 @@ static struct server* server_start(HANDLE port) {
 static void server_end(struct server* s) {
     CHECK(helper_join(s->thread));
     CHECK(CloseHandle(s->gate));
+    CHECK(CloseHandle(s->awake));
     CHECK(CloseHandle(s->got));
 }
 
@@ -225,7 +230,8 @@ TEST("R-IOCP-2", "after a block the running threads may exceed the value, until 
     CHECK(signaled(p->busy->got));
     post(p->port, 2);
     CHECK(signaled(p->idle->got));
-    CHECK(SetEvent(p->busy->gate)); /* both run now */
+    CHECK(SetEvent(p->busy->gate));
+    CHECK(signaled(p->busy->awake)); /* both run now */
     struct server* third = server_start(p->port);
     REQUIRE(is_waiting(third));
     post(p->port, 3);

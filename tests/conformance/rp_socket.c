@@ -68,18 +68,6 @@ TEST("R-SOCK-8", "a closed port told by ICMP is WSAECONNRESET on a connected dat
     net_end();
 }
 
-struct blocked {
-    SOCKET s;
-    int result, error;
-};
-
-static void receive_one(void* argument) {
-    struct blocked* b = argument;
-    char byte;
-    b->result = recv(b->s, &byte, 1, 0);
-    b->error = WSAGetLastError();
-}
-
 static void accept_one(void* argument) {
     struct blocked* b = argument;
     b->result = accept(b->s, NULL, NULL) == INVALID_SOCKET ? SOCKET_ERROR : 0;

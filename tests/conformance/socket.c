@@ -404,18 +404,6 @@ TEST("W32-WSA-15", "WSASend and WSARecv without OVERLAPPED gather and scatter") 
     net_end();
 }
 
-struct blocked {
-    SOCKET s;
-    int result, error;
-};
-
-static void receive_one(void* argument) {
-    struct blocked* b = argument;
-    char byte;
-    b->result = recv(b->s, &byte, 1, 0);
-    b->error = WSAGetLastError();
-}
-
 TEST("W32-WSA-10", "a receive waits for data") {
     net_begin();
     struct connection c = connection_new();

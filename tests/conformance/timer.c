@@ -6,15 +6,6 @@
 /* Far enough away not to come during a test. */
 #define FAR_MS 3600000
 
-static FILETIME* in_ms(LONGLONG ms) {
-    FILETIME* due = fresh(sizeof *due);
-    ULARGE_INTEGER value;
-    value.QuadPart = (ULONGLONG)(-ms * 10000);
-    due->dwLowDateTime = value.LowPart;
-    due->dwHighDateTime = value.HighPart;
-    return due;
-}
-
 static FILETIME* at_utc(LONGLONG ms_from_now) {
     FILETIME* due = fresh(sizeof *due);
     ULARGE_INTEGER value;

@@ -11,15 +11,6 @@ struct watch {
     HANDLE target; /* what a callback sets the wait to again, if not NULL */
 };
 
-static FILETIME* in_ms(LONGLONG ms) {
-    FILETIME* due = fresh(sizeof *due);
-    ULARGE_INTEGER value;
-    value.QuadPart = (ULONGLONG)(-ms * 10000);
-    due->dwLowDateTime = value.LowPart;
-    due->dwHighDateTime = value.HighPart;
-    return due;
-}
-
 static struct watch* watch_new(DWORD maximum) {
     struct watch* w = fresh(sizeof *w);
     w->p = probe_new(0, maximum);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Timers and waits against those who set, cancel and close them.
+#include "tests/stress/private_pool.hpp"
 #include "tests/stress/scale.hpp"
 #include "tests/unit/unit_test.hpp"
 
@@ -13,32 +14,12 @@
 #include <thread>
 #include <vector>
 
+using rp::test::in_us;
+using rp::test::private_pool;
 using rp::test::random_source;
 using rp::test::scaled;
 
 namespace {
-
-struct private_pool {
-    PTP_POOL pool = CreateThreadpool(nullptr);
-    TP_CALLBACK_ENVIRON env;
-
-    explicit private_pool(DWORD maximum) {
-        SetThreadpoolThreadMaximum(pool, maximum);
-        InitializeThreadpoolEnvironment(&env);
-        SetThreadpoolCallbackPool(&env, pool);
-    }
-
-    ~private_pool() { CloseThreadpool(pool); }
-
-    private_pool(const private_pool&) = delete;
-    private_pool& operator=(const private_pool&) = delete;
-};
-
-FILETIME in_us(int64_t us) {
-    ULARGE_INTEGER value;
-    value.QuadPart = static_cast<ULONGLONG>(-us * 10);
-    return {value.LowPart, value.HighPart};
-}
 
 /// armings = callbacks + TRUEs, whoever sets it.
 struct account {
@@ -82,7 +63,7 @@ TEST_CASE("R-TIMER-15: every arming of a one-shot timer ends in one callback or 
     REQUIRE(timer != nullptr);
     with_four_threads(scaled(250'000), [&](random_source& random) {
         const bool arms = random.below(4) != 0;
-        FILETIME due = in_us(static_cast<int64_t>(random.below(30)));
+        FILETIME due = in_us(random.below(30));
         total.armings += arms ? 1 : 0;
         const BOOL was_kept = SetThreadpoolTimerEx(
             timer, arms ? &due : nullptr, 0, static_cast<DWORD>(random.below(2)));
@@ -107,7 +88,7 @@ TEST_CASE("R-WAIT-15: every arming of a wait ends in one callback or one TRUE") 
             return;
         }
         const bool arms = random.below(4) != 0;
-        FILETIME timeout = in_us(static_cast<int64_t>(random.below(30)));
+        FILETIME timeout = in_us(random.below(30));
         total.armings += arms ? 1 : 0;
         const BOOL was_kept = SetThreadpoolWaitEx(
             wait, arms ? event : nullptr, random.below(2) != 0 ? &timeout : nullptr, nullptr);
@@ -167,7 +148,7 @@ TEST_CASE("R-TIMER-22: many timers, armed by four threads, all fire") {
     }
     std::atomic<size_t> next{0};
     with_four_threads(each, [&](random_source& random) {
-        FILETIME due = in_us(static_cast<int64_t>(random.below(200'000)));
+        FILETIME due = in_us(random.below(200'000));
         SetThreadpoolTimer(timers[next++], &due, 0, 0);
     });
     for (PTP_TIMER t : timers) {
@@ -193,7 +174,7 @@ TEST_CASE("R-TIMER-19, R-WAIT-18: closing armed timers and waits, alone and by a
         std::vector<PTP_TIMER> timers;
         std::vector<PTP_WAIT> waits;
         for (uint64_t n = 1 + random.below(8); n > 0; --n) {
-            FILETIME due = in_us(static_cast<int64_t>(random.below(60)));
+            FILETIME due = in_us(random.below(60));
             timers.push_back(CreateThreadpoolTimer(count_timer, &total, &p.env));
             SetThreadpoolTimer(timers.back(), &due, static_cast<DWORD>(random.below(2)), 0);
             waits.push_back(CreateThreadpoolWait(count_wait, &total, &p.env));

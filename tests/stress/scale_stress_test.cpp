@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Large numbers: what is armed costs memory and nothing else.
+#include "tests/stress/private_pool.hpp"
 #include "tests/stress/scale.hpp"
 #include "tests/unit/unit_test.hpp"
 
@@ -11,39 +12,12 @@
 #include <atomic>
 #include <vector>
 
+using rp::test::in_us;
+using rp::test::private_pool;
 using rp::test::random_source;
 using rp::test::scaled;
 
 namespace {
-
-struct private_pool {
-    PTP_POOL pool = CreateThreadpool(nullptr);
-    TP_CALLBACK_ENVIRON env;
-
-    private_pool() {
-        SetThreadpoolThreadMaximum(pool, 4);
-        InitializeThreadpoolEnvironment(&env);
-        SetThreadpoolCallbackPool(&env, pool);
-    }
-
-    ~private_pool() { CloseThreadpool(pool); }
-
-    private_pool(const private_pool&) = delete;
-    private_pool& operator=(const private_pool&) = delete;
-
-    [[nodiscard]] rp_pool_info query() const {
-        rp_pool_info info{};
-        info.size = sizeof info;
-        REQUIRE(rp_pool_query(pool, &info));
-        return info;
-    }
-};
-
-FILETIME in_ms(uint64_t ms) {
-    ULARGE_INTEGER value;
-    value.QuadPart = 0 - ms * 10'000;
-    return {value.LowPart, value.HighPart};
-}
 
 VOID CALLBACK count_timer(PTP_CALLBACK_INSTANCE, PVOID context, PTP_TIMER) {
     ++*static_cast<std::atomic<uint64_t>*>(context);
@@ -56,12 +30,12 @@ VOID CALLBACK count_wait(PTP_CALLBACK_INSTANCE, PVOID context, PTP_WAIT, TP_WAIT
 } // namespace
 
 TEST_CASE("R-TIMER-1: a million armed timers wake nobody, and each can be stopped") {
-    private_pool p;
+    private_pool p(4);
     std::atomic<uint64_t> calls{0};
     random_source random(rp::test::seed());
     std::vector<PTP_TIMER> timers(scaled(1'000'000));
     for (PTP_TIMER& t : timers) {
-        FILETIME due = in_ms(3'600'000 + random.below(3'600'000));
+        FILETIME due = in_us(1000 * (3'600'000 + random.below(3'600'000)));
         t = CreateThreadpoolTimer(count_timer, &calls, &p.env);
         REQUIRE(t != nullptr);
         SetThreadpoolTimer(t, &due, 0, 0);
@@ -81,7 +55,7 @@ TEST_CASE("R-TIMER-1: a million armed timers wake nobody, and each can be stoppe
 }
 
 TEST_CASE("R-WAIT-17: 100 000 waits on 100 000 events in one pool") {
-    private_pool p;
+    private_pool p(4);
     std::atomic<uint64_t> calls{0};
     const uint32_t count = scaled(100'000);
     std::vector<HANDLE> events(count);
@@ -90,7 +64,7 @@ TEST_CASE("R-WAIT-17: 100 000 waits on 100 000 events in one pool") {
         events[i] = CreateEventA(nullptr, FALSE, FALSE, nullptr);
         waits[i] = CreateThreadpoolWait(count_wait, &calls, &p.env);
         REQUIRE(waits[i] != nullptr);
-        FILETIME timeout = in_ms(3'600'000);
+        FILETIME timeout = in_us(3'600'000'000);
         SetThreadpoolWait(waits[i], events[i], i % 2 != 0 ? &timeout : nullptr);
     }
     CHECK(calls == 0);

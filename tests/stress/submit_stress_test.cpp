@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Many producers, many objects, every policy: nothing is lost and nothing runs twice.
+#include "tests/stress/private_pool.hpp"
 #include "tests/stress/scale.hpp"
 #include "tests/unit/unit_test.hpp"
 
@@ -14,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+using rp::test::private_pool;
 using rp::test::random_source;
 using rp::test::scaled;
 
@@ -28,23 +30,6 @@ struct counted_work {
         // mo: relaxed, compared after WaitForThreadpoolWorkCallbacks.
         static_cast<counted_work*>(context)->ran.fetch_add(1, std::memory_order_relaxed);
     }
-};
-
-struct private_pool {
-    PTP_POOL pool = CreateThreadpool(nullptr);
-    TP_CALLBACK_ENVIRON env;
-
-    explicit private_pool(const char* policy, DWORD maximum) {
-        SetThreadpoolThreadMaximum(pool, maximum);
-        REQUIRE(rp_pool_set_policy(pool, policy));
-        InitializeThreadpoolEnvironment(&env);
-        SetThreadpoolCallbackPool(&env, pool);
-    }
-
-    ~private_pool() { CloseThreadpool(pool); }
-
-    private_pool(const private_pool&) = delete;
-    private_pool& operator=(const private_pool&) = delete;
 };
 
 template <class Body>
@@ -64,7 +49,7 @@ TEST_CASE("R-WORK-3: submits of 4 producers over 1000 work objects run exactly o
         CAPTURE(policy);
         // The full number under the default policy, a tenth under the others.
         const uint32_t submits = std::string(policy) == "ws" ? each : each / 10;
-        private_pool p(policy, 4);
+        private_pool p(4, policy);
         std::vector<counted_work> works(1000);
         for (counted_work& w : works) {
             w.work = CreateThreadpoolWork(counted_work::run, &w, &p.env);
@@ -100,7 +85,7 @@ TEST_CASE("R-WORK-3: submits of 4 producers over 1000 work objects run exactly o
 
 TEST_CASE("R-WORK-6/R-WORK-7: racing submits and cancels: calls run + calls dropped = calls made") {
     under_every_policy([](const char* policy) {
-        private_pool p(policy, 3);
+        private_pool p(3, policy);
         counted_work w;
         w.work = CreateThreadpoolWork(counted_work::run, &w, &p.env);
         std::atomic<bool> is_over{false};
@@ -162,7 +147,7 @@ struct moody_work {
 
 TEST_CASE("R-LIFE-8: after every wait of a random sequence of submits and cancels nothing runs") {
     under_every_policy([](const char* policy) {
-        private_pool p(policy, 3);
+        private_pool p(3, policy);
         moody_work w;
         w.work = CreateThreadpoolWork(moody_work::run, &w, &p.env);
         random_source random(rp::test::seed());
@@ -210,7 +195,7 @@ struct group_round {
 
 TEST_CASE("R-GRP-8: of the simple callbacks of a cancelled group each runs or is reported, once") {
     under_every_policy([](const char* policy) {
-        private_pool p(policy, 3);
+        private_pool p(3, policy);
         PTP_CLEANUP_GROUP group = CreateThreadpoolCleanupGroup();
         SetThreadpoolCallbackCleanupGroup(&p.env, group, group_round::cancel);
         random_source random(rp::test::seed());
@@ -251,7 +236,7 @@ std::atomic<uint32_t> self_closing::ran{0};
 
 TEST_CASE("R-LIFE-4/R-GRP-12: work that closes itself, in a group that is being closed or not") {
     under_every_policy([](const char* policy) {
-        private_pool p(policy, 2);
+        private_pool p(2, policy);
         PTP_CLEANUP_GROUP group = CreateThreadpoolCleanupGroup();
         SetThreadpoolCallbackCleanupGroup(&p.env, group, nullptr);
         // mo: relaxed, nothing runs yet.
