@@ -47,13 +47,13 @@ std::optional<double> parse_with(const std::string& text, const Units& units) {
     return std::nullopt;
 }
 
-std::optional<service_spec> parse_bimodal(const std::vector<std::string>& words) {
+std::optional<service_spec> parse_bimodal(const std::vector<std::string>& parts) {
     service_spec spec;
     spec.kind = service_kind::bimodal;
-    const char* const end = words[1].data() + words[1].size();
-    const auto [rest, error] = std::from_chars(words[1].data(), end, spec.p_short);
-    const auto short_ns = parse_duration_ns(words[2]);
-    const auto long_ns = parse_duration_ns(words[3]);
+    const char* const end = parts[1].data() + parts[1].size();
+    const auto [rest, error] = std::from_chars(parts[1].data(), end, spec.p_short);
+    const auto short_ns = parse_duration_ns(parts[2]);
+    const auto long_ns = parse_duration_ns(parts[3]);
     if (error != std::errc{} || rest != end || !(spec.p_short > 0 && spec.p_short < 1) ||
         !short_ns || !long_ns) {
         return std::nullopt;

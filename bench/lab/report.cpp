@@ -17,13 +17,6 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-json figure_json(const std::optional<figure>& from) {
-    if (!from) {
-        return nullptr;
-    }
-    return {{"median", from->median}, {"low", from->low}, {"high", from->high}};
-}
-
 // Points evenly spaced in log10(1 / (1 - q)): median, lowest and highest of the repetitions, as far
 // out as every repetition has ten samples above.
 json curve_of(const run_results& results, std::size_t cell) {

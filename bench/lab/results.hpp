@@ -130,6 +130,9 @@ std::vector<cell_summary> summarize(const run_results& results);
 // Measurements of the plan that were not taken.
 std::size_t missing_count(const run_results& results);
 
+// null without a figure.
+nlohmann::ordered_json figure_json(const std::optional<figure>& from);
+
 nlohmann::ordered_json results_json(const run_results& results,
                                     const nlohmann::ordered_json& environment);
 std::string summary_csv(const run_results& results);

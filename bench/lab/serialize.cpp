@@ -101,13 +101,6 @@ json repetition_json(const run_results& results, const repetition& from) {
     return out;
 }
 
-json figure_json(const std::optional<figure>& from) {
-    if (!from) {
-        return nullptr;
-    }
-    return {{"median", from->median}, {"low", from->low}, {"high", from->high}};
-}
-
 json summary_json(const run_results& results, const cell_summary& from) {
     json out;
     out["cell"] = results.what.cells[from.cell].id;
@@ -227,6 +220,13 @@ void csv_rows(const run_results& results, const repetition& from, std::string& o
 }
 
 } // namespace
+
+nlohmann::ordered_json figure_json(const std::optional<figure>& from) {
+    if (!from) {
+        return nullptr;
+    }
+    return {{"median", from->median}, {"low", from->low}, {"high", from->high}};
+}
 
 json results_json(const run_results& results, const json& environment) {
     json out;

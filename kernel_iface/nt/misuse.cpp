@@ -64,7 +64,7 @@ misuse_handler set_misuse_handler(misuse_handler handler) noexcept {
     return installed_handler.exchange(handler, std::memory_order_acq_rel);
 }
 
-void fatal_misuse(uint32_t ntstatus,
+void fatal_misuse(uint32_t code,
                   const char* function,
                   const void* object,
                   uintptr_t detail,
@@ -72,13 +72,13 @@ void fatal_misuse(uint32_t ntstatus,
     // mo: acquire, pairs misuse.handler (set_misuse_handler).
     misuse_handler handler = installed_handler.load(std::memory_order_acquire);
     if (handler == nullptr) {
-        print_misuse(ntstatus, function, object, detail, explanation);
+        print_misuse(code, function, object, detail, explanation);
         std::abort();
     }
-    handler(ntstatus, function, object, detail);
+    handler(code, function, object, detail);
 }
 
-void report_misuse(uint32_t ntstatus,
+void report_misuse(uint32_t code,
                    const char* function,
                    const void* object,
                    uintptr_t detail,
@@ -86,14 +86,14 @@ void report_misuse(uint32_t ntstatus,
     // mo: acquire, pairs misuse.handler (set_misuse_handler).
     misuse_handler handler = installed_handler.load(std::memory_order_acquire);
     if (handler != nullptr) {
-        handler(ntstatus, function, object, detail);
+        handler(code, function, object, detail);
         return;
     }
     static constinit std::atomic<uint32_t> printed{0};
     constexpr uint32_t printed_max = 16;
     // mo: relaxed, only bounds the number of reports.
     if (printed.fetch_add(1, std::memory_order_relaxed) < printed_max) {
-        print_misuse(ntstatus, function, object, detail, explanation);
+        print_misuse(code, function, object, detail, explanation);
     }
 }
 

@@ -16,10 +16,6 @@
 namespace rp::nt {
 namespace {
 
-DWORD failure_of(int result, const file_object& file) noexcept {
-    return result < 0 ? wsa_of_errno(-result, socket_domain(file)) : DWORD{ERROR_SUCCESS};
-}
-
 /// The object and the handle of a socket; the descriptor is closed on failure.
 DWORD publish_socket(int fd, bool is_overlapped, uint32_t bits, HANDLE& made) noexcept {
     made = nullptr;
@@ -125,7 +121,7 @@ DWORD bind_socket(HANDLE socket, const void* name, int bytes) noexcept {
         error = ws::read_address(name, bytes, address);
     }
     if (error == ERROR_SUCCESS) {
-        error = failure_of(kernel::bind_socket(file->about.fd, address), *file);
+        error = wsa_failure(kernel::bind_socket(file->about.fd, address), *file);
     }
     if (error == ERROR_SUCCESS) {
         set_socket_bits(*file, socket_bits::bound);
@@ -148,7 +144,7 @@ DWORD listen_on_socket(HANDLE socket, int backlog) noexcept {
     if (is_connected(*file)) {
         return WSAEISCONN;
     }
-    error = failure_of(kernel::listen_socket(file->about.fd, backlog), *file);
+    error = wsa_failure(kernel::listen_socket(file->about.fd, backlog), *file);
     if (error == ERROR_SUCCESS) {
         set_socket_bits(*file, socket_bits::listening);
     }
@@ -174,7 +170,7 @@ DWORD accept_socket(HANDLE socket, void* peer, int* bytes, HANDLE& made) noexcep
         return ready == 0 ? -EAGAIN : kernel::accept_connection(file->about.fd, address);
     });
     if (fd < 0) {
-        return failure_of(fd, *file);
+        return wsa_failure(fd, *file);
     }
     if (peer != nullptr && bytes != nullptr && !ws::write_address(address, peer, *bytes)) {
         close_descriptor(fd);
@@ -221,7 +217,7 @@ DWORD connect_socket(HANDLE socket, const void* name, int bytes) noexcept {
     } else if (has_waited) {
         kernel::forget_connect(fd); // else the next attempt would only be told that this one failed
     }
-    return failure_of(result, *file);
+    return wsa_failure(result, *file);
 }
 
 DWORD shut_socket(HANDLE socket, int how) noexcept {
@@ -233,7 +229,7 @@ DWORD shut_socket(HANDLE socket, int how) noexcept {
     if (how < SHUT_RD || how > SHUT_RDWR) { // SD_RECEIVE, SD_SEND, SD_BOTH have the same numbers
         return WSAEINVAL;
     }
-    error = failure_of(kernel::shut_socket(file->about.fd, how), *file);
+    error = wsa_failure(kernel::shut_socket(file->about.fd, how), *file);
     if (error == ERROR_SUCCESS) {
         set_socket_bits(*file,
                         (how != SHUT_RD ? socket_bits::shut_send : 0U) |
@@ -259,7 +255,7 @@ DWORD name_of_socket(HANDLE socket, bool of_peer, void* name, int* bytes) noexce
     const int result =
         of_peer ? kernel::peer_of_socket(fd, address) : kernel::name_of_socket(fd, address);
     if (result < 0) {
-        return failure_of(result, *file);
+        return wsa_failure(result, *file);
     }
     return ws::write_address(address, name, *bytes) ? ERROR_SUCCESS : WSAEFAULT;
 }
@@ -283,7 +279,7 @@ DWORD bytes_in_socket(HANDLE socket, uint32_t& bytes) noexcept {
     }
     const int result = kernel::bytes_to_read(file->about.fd);
     bytes = result < 0 ? 0 : static_cast<uint32_t>(result);
-    return failure_of(result, *file);
+    return wsa_failure(result, *file);
 }
 
 DWORD transfer_on_socket(const socket_call& call, DWORD& bytes) noexcept {

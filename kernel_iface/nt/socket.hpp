@@ -61,6 +61,11 @@ public:
     return file.about.kind == file_kind::datagram ? io_domain::datagram : io_domain::socket;
 }
 
+/// What a system call on the socket returned: 0, or the code of its -errno.
+[[nodiscard]] inline DWORD wsa_failure(int result, const file_object& file) noexcept {
+    return result < 0 ? wsa_of_errno(-result, socket_domain(file)) : DWORD{ERROR_SUCCESS};
+}
+
 DWORD create_socket(int family, int type, int protocol, bool is_overlapped, HANDLE& made) noexcept;
 DWORD close_socket(HANDLE socket) noexcept;
 DWORD bind_socket(HANDLE socket, const void* name, int bytes) noexcept;

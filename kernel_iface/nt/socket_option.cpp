@@ -11,20 +11,16 @@ namespace {
 
 constexpr int int_bytes = sizeof(int);
 
-DWORD failure_of(int result, const file_object& file) noexcept {
-    return result < 0 ? wsa_of_errno(-result, socket_domain(file)) : DWORD{ERROR_SUCCESS};
-}
-
 template <class T>
 DWORD get_native(const file_object& file, int level, int name, T& value) noexcept {
     socklen_t bytes = sizeof value;
-    return failure_of(kernel::get_socket_option(file.about.fd, level, name, &value, bytes), file);
+    return wsa_failure(kernel::get_socket_option(file.about.fd, level, name, &value, bytes), file);
 }
 
 template <class T>
 DWORD set_native(const file_object& file, int level, int name, const T& value) noexcept {
-    return failure_of(kernel::set_socket_option(file.about.fd, level, name, &value, sizeof value),
-                      file);
+    return wsa_failure(kernel::set_socket_option(file.about.fd, level, name, &value, sizeof value),
+                       file);
 }
 
 /// Options of the socket level that are an int to the program. False: not one of them.

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The C++ owners of <ringpool/ringpool.hpp>, against the library as a program links it.
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <windows.h>
 
 #include <doctest/doctest.h>

@@ -14,7 +14,7 @@ using namespace rp::lab;
 namespace {
 
 manifest wanted() {
-    const std::vector<std::string> policies{"ws", "shared-fifo"};
+    const std::vector<std::string> known{"ws", "shared-fifo"};
     manifest_result got = parse_manifest(
         "schema = 1\nname = \"p\"\nseed = 3\nrepetitions = 4\n[submit]\n"
         "service = [\"fixed 10us\", \"exponential 10us\"]\nload = [0.3, 0.9]\n"
@@ -22,7 +22,7 @@ manifest wanted() {
         "[read]\nengine = [\"raw\", \"ringpool:ws\", \"libuv\"]\ndirect = [false, true]\n"
         "depth = [1, 32]\n[echo]\nengine = [\"raw\", \"asio\"]\nconnections = 64\n",
         "p.toml",
-        policies,
+        known,
         false);
     REQUIRE(got.problems.empty());
     return got.value;

@@ -8,6 +8,7 @@
 #include "kernel_iface/nt/init_once.hpp"
 #include "kernel_iface/nt/srw_lock.hpp"
 #include "kernel_iface/nt/wait.hpp"
+#include "tests/unit/nt/objects.hpp"
 
 #include <doctest/doctest.h>
 
@@ -16,18 +17,9 @@
 
 using namespace rp::nt;
 using rp::kernel::no_deadline;
+using rp::test::counting_observer;
 
 namespace {
-
-class counting_observer final : public rp::kernel::blocking_observer {
-public:
-    void blocking_begins() noexcept override { ++begun; }
-
-    void blocking_ends() noexcept override { ++ended; }
-
-    std::atomic<int> begun{0};
-    std::atomic<int> ended{0};
-};
 
 /// Runs `sleeps` on a thread with an observer, and `wakes` once it has announced its sleep. Without
 /// an announcement that comes after a while, so that the test fails instead of hanging.

@@ -3,6 +3,7 @@
 #include "kernel_iface/nt/event.hpp"
 #include "kernel_iface/nt/thread.hpp"
 #include "kernel_iface/nt/wait.hpp"
+#include "tests/unit/nt/objects.hpp"
 
 #include <doctest/doctest.h>
 
@@ -10,6 +11,7 @@
 #include <thread>
 
 using namespace rp::nt;
+using rp::test::counting_observer;
 
 namespace {
 
@@ -34,15 +36,6 @@ void run_traced(apc& self) {
 void discard_traced(apc& self) noexcept {
     static_cast<traced_apc&>(self).was_discarded = true;
 }
-
-class counting_observer final : public rp::kernel::blocking_observer {
-public:
-    void blocking_begins() noexcept override { ++begun; }
-
-    void blocking_ends() noexcept override {}
-
-    int begun = 0;
-};
 
 } // namespace
 

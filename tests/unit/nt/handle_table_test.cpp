@@ -2,6 +2,7 @@
 #include "kernel_iface/nt/event.hpp"
 #include "kernel_iface/nt/handle_table.hpp"
 #include "kernel_iface/nt/semaphore.hpp"
+#include "tests/unit/nt/objects.hpp"
 #include "tests/unit/unit_test.hpp"
 
 #include <doctest/doctest.h>
@@ -13,14 +14,9 @@
 #include <vector>
 
 using namespace rp::nt;
+using rp::test::new_event;
 
 namespace {
-
-HANDLE new_event() {
-    HANDLE made = nullptr;
-    CHECK(create_event(true, false, {}, made) == status::success);
-    return made;
-}
 
 HANDLE handle_of(uint64_t value) {
     return reinterpret_cast<HANDLE>(value);
@@ -34,7 +30,7 @@ uint64_t value_of(HANDLE handle) {
 
 TEST_CASE("a handle is a multiple of 4, never NULL, -1 or a small number") {
     for (int i = 0; i < 100; ++i) {
-        const HANDLE handle = new_event();
+        const HANDLE handle = new_event(true, false);
         CHECK(handle != nullptr);
         CHECK(handle != INVALID_HANDLE_VALUE);
         CHECK(value_of(handle) % 4 == 0);
@@ -45,7 +41,7 @@ TEST_CASE("a handle is a multiple of 4, never NULL, -1 or a small number") {
 }
 
 TEST_CASE("R-SYNC-5: wrong handles give ERROR_INVALID_HANDLE, never a crash") {
-    const HANDLE live = new_event();
+    const HANDLE live = new_event(true, false);
     const uint64_t value = value_of(live);
     const std::array wrong = {
         handle_of(0),
@@ -75,19 +71,19 @@ TEST_CASE("R-SYNC-5: wrong handles give ERROR_INVALID_HANDLE, never a crash") {
 }
 
 TEST_CASE("a handle of another kind is refused with ERROR_INVALID_HANDLE") {
-    const HANDLE event = new_event();
+    const HANDLE event = new_event(true, false);
     CHECK(release_semaphore(event, 1, nullptr) == status::object_type_mismatch);
     CHECK(win32_of_status(status::object_type_mismatch) == ERROR_INVALID_HANDLE);
     CHECK(close_handle(event) == status::success);
 }
 
 TEST_CASE("a closed handle stays invalid while its entry is used again") {
-    const HANDLE stale = new_event();
+    const HANDLE stale = new_event(true, false);
     CHECK(close_handle(stale) == status::success);
     CHECK(close_handle(stale) == status::invalid_handle);
     std::set<HANDLE> seen{stale};
     for (int i = 0; i < 5000; ++i) {
-        const HANDLE handle = new_event();
+        const HANDLE handle = new_event(true, false);
         CHECK(seen.insert(handle).second);
         CHECK(set_event(stale) == status::invalid_handle);
         CHECK(close_handle(handle) == status::success);
@@ -98,7 +94,7 @@ TEST_CASE("the table grows past several blocks and shrinks to where it was") {
     const uint32_t before = handles().live_handles();
     std::vector<HANDLE> made;
     for (int i = 0; i < 5000; ++i) {
-        made.push_back(new_event());
+        made.push_back(new_event(true, false));
     }
     CHECK(std::set<HANDLE>(made.begin(), made.end()).size() == made.size());
     CHECK(handles().live_handles() == before + 5000);

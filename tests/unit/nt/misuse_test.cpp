@@ -24,7 +24,7 @@ struct report {
 
 report last_report;
 
-void remember(unsigned code, const char* function, const void* object, ULONG_PTR detail) {
+void remember_report(unsigned code, const char* function, const void* object, ULONG_PTR detail) {
     last_report = {code, function, object, detail};
 }
 
@@ -32,7 +32,7 @@ void remember(unsigned code, const char* function, const void* object, ULONG_PTR
 
 TEST_CASE(
     "R-ERR-4: an installed handler gets status, function, object and detail, and may return") {
-    const bool was_default = set_misuse_handler(remember) == nullptr;
+    const bool was_default = set_misuse_handler(remember_report) == nullptr;
     CHECK(was_default);
     int object = 0;
     fatal_misuse(0xC000000D, "SubmitThreadpoolWork", &object, 42, "the work object is NULL");
@@ -40,7 +40,7 @@ TEST_CASE(
     CHECK(last_report.function == "SubmitThreadpoolWork");
     CHECK(last_report.object == &object);
     CHECK(last_report.detail == 42);
-    const bool was_ours = set_misuse_handler(nullptr) == remember;
+    const bool was_ours = set_misuse_handler(nullptr) == remember_report;
     CHECK(was_ours);
 }
 

@@ -4,6 +4,7 @@
 #include "kernel_iface/nt/names.hpp"
 #include "kernel_iface/nt/semaphore.hpp"
 #include "kernel_iface/nt/wait.hpp"
+#include "tests/unit/nt/objects.hpp"
 
 #include <doctest/doctest.h>
 
@@ -12,15 +13,12 @@
 #include <vector>
 
 using namespace rp::nt;
+using rp::test::poll;
 
 namespace {
 
 name_argument narrow(const char* text) {
     return {text, nullptr};
-}
-
-ntstatus poll(HANDLE handle) {
-    return wait_handles({&handle, 1}, false, poll_deadline);
 }
 
 } // namespace

@@ -4,6 +4,7 @@
 #include "kernel_iface/nt/mutex.hpp"
 #include "kernel_iface/nt/semaphore.hpp"
 #include "kernel_iface/nt/wait.hpp"
+#include "tests/unit/nt/objects.hpp"
 
 #include <doctest/doctest.h>
 
@@ -12,21 +13,13 @@
 #include <vector>
 
 using namespace rp::nt;
+using rp::test::new_event;
+using rp::test::poll;
 
 namespace {
 
-ntstatus poll(HANDLE handle) {
-    return wait_handles({&handle, 1}, false, poll_deadline);
-}
-
 ntstatus wait(HANDLE handle) {
     return wait_handles({&handle, 1}, false, deadline_after_ms(INFINITE));
-}
-
-HANDLE new_event(bool is_manual_reset, bool is_signaled) {
-    HANDLE made = nullptr;
-    REQUIRE(create_event(is_manual_reset, is_signaled, {}, made) == status::success);
-    return made;
 }
 
 HANDLE new_mutex(bool is_owned) {

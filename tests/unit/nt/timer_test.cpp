@@ -3,6 +3,7 @@
 #include "kernel_iface/nt/event.hpp"
 #include "kernel_iface/nt/timer.hpp"
 #include "kernel_iface/nt/wait.hpp"
+#include "tests/unit/nt/objects.hpp"
 #include "tests/unit/unit_test.hpp"
 
 #include <doctest/doctest.h>
@@ -13,10 +14,11 @@
 #include <vector>
 
 using namespace rp::nt;
+using rp::test::ns_per_ms;
+using rp::test::poll;
 
 namespace {
 
-constexpr int64_t ns_per_ms = 1'000'000;
 constexpr int64_t second_ns = 1'000'000'000;
 
 HANDLE new_timer(bool is_manual_reset) {
@@ -42,10 +44,6 @@ int64_t next_change_of(HANDLE timer) {
     const auto object = object_of(timer);
     const std::lock_guard guard(object->lock());
     return object->next_change_ns();
-}
-
-ntstatus poll(HANDLE handle) {
-    return wait_handles({&handle, 1}, false, poll_deadline);
 }
 
 void CALLBACK count_call(void* /*argument*/, DWORD /*low*/, DWORD /*high*/) {}

@@ -5,6 +5,7 @@
 #include "kernel_iface/nt/mutex.hpp"
 #include "kernel_iface/nt/semaphore.hpp"
 #include "kernel_iface/nt/wait.hpp"
+#include "tests/unit/nt/objects.hpp"
 #include "tests/unit/unit_test.hpp"
 
 #include <doctest/doctest.h>
@@ -15,36 +16,18 @@
 #include <vector>
 
 using namespace rp::nt;
+using rp::test::counting_observer;
+using rp::test::new_event;
+using rp::test::ns_per_ms;
+using rp::test::poll;
 
 namespace {
-
-constexpr int64_t ns_per_ms = 1'000'000;
-
-HANDLE new_event(bool is_manual_reset, bool is_signaled) {
-    HANDLE made = nullptr;
-    REQUIRE(create_event(is_manual_reset, is_signaled, {}, made) == status::success);
-    return made;
-}
 
 HANDLE new_semaphore(LONG count) {
     HANDLE made = nullptr;
     REQUIRE(create_semaphore(count, 1 << 30, {}, made) == status::success);
     return made;
 }
-
-ntstatus poll(HANDLE handle) {
-    return wait_handles({&handle, 1}, false, poll_deadline);
-}
-
-class counting_observer final : public rp::kernel::blocking_observer {
-public:
-    void blocking_begins() noexcept override { ++begun; }
-
-    void blocking_ends() noexcept override { ++ended; }
-
-    int begun = 0;
-    int ended = 0;
-};
 
 class installed_observer {
 public:
