@@ -168,7 +168,9 @@ void engine::shut_down() noexcept {
 bool engine::may_run_inline() const noexcept {
     worker* w = worker::current();
     return runs_completions_inline_ && w != nullptr && &w->owner_ == this && w->is_reaping_ &&
-           w->seat() != nullptr;
+           w->seat() != nullptr &&
+           // mo: relaxed, a request to leave, as in work().
+           surplus_.load(std::memory_order_relaxed) == 0;
 }
 
 void engine::set_maximum(uint32_t threads) noexcept {

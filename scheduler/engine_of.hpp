@@ -220,6 +220,12 @@ private:
                 ++s.tries;
                 continue;
             }
+            // A maximum that was lowered before the item was submitted holds for it (R-POOL-8).
+            // mo: relaxed, the queue that the item came from has ordered it.
+            if (surplus_.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+                place(*it, origin::requeue);
+                return;
+            }
             ++own->turn;
             s.tries = 0;
             s.spins = 0;

@@ -20,6 +20,11 @@ pid_t process_id() noexcept {
     return ::getpid();
 }
 
+void program_path(char* path, size_t size) noexcept {
+    const ssize_t length = ::readlink("/proc/self/exe", path, size - 1);
+    path[length < 0 ? 0 : length] = '\0';
+}
+
 int open_process(pid_t id) noexcept {
     const long fd = ::syscall(SYS_pidfd_open, id, 0U);
     return fd < 0 ? -errno : static_cast<int>(fd);

@@ -2,9 +2,13 @@
 #pragma once
 #include <sys/types.h>
 
+#include <cstddef>
+
 namespace rp::kernel {
 
 pid_t process_id() noexcept;
+/// The file that this process runs, cut to `size`; empty when /proc is not there.
+void program_path(char* path, size_t size) noexcept;
 /// A descriptor of a process that becomes readable when the process has ended. Returns it, or
 /// -errno (-ESRCH: no such process; -EINVAL: not a process id; -ENOSYS: Linux before 5.3).
 int open_process(pid_t id) noexcept;

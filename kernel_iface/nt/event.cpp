@@ -8,8 +8,7 @@ namespace rp::nt {
 void event_object::set() noexcept {
     wake_batch batch;
     const std::lock_guard guard(lock_);
-    is_signaled_ = true;
-    serve_waiters(batch);
+    set(batch);
 }
 
 void event_object::reset() noexcept {
@@ -20,8 +19,7 @@ void event_object::reset() noexcept {
 void event_object::pulse() noexcept {
     wake_batch batch;
     const std::lock_guard guard(lock_);
-    is_signaled_ = true;
-    serve_waiters(batch);
+    set(batch);
     is_signaled_ = false;
 }
 

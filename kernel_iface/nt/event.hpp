@@ -16,6 +16,13 @@ public:
     ~event_object() override = default;
 
     void set() noexcept;
+
+    /// Guard: lock().
+    void set(wake_batch& batch) noexcept {
+        is_signaled_ = true;
+        serve_waiters(batch);
+    }
+
     void reset() noexcept;
     /// Releases who waits at this moment, one or all, and leaves the event nonsignaled. A thread
     /// that waits for several objects at once only looks again, and may find the pulse over: one of

@@ -4,11 +4,14 @@
 
 #include "kernel_iface/linux/futex.hpp"
 #include "kernel_iface/linux/thread_source.hpp"
+#include "kernel_iface/nt/event.hpp"
 #include "kernel_iface/nt/pipe_end.hpp"
 #include "kernel_iface/nt/wait.hpp"
 
 #include <array>
+#include <functional>
 #include <mutex>
+#include <utility>
 
 namespace rp::nt {
 namespace {
@@ -68,7 +71,7 @@ void file_object::end_use() noexcept {
 
 void file_object::shut_down() noexcept {
     if (about.owns_fd) {
-        close_descriptor(about.fd);
+        kernel::close_descriptor(about.fd);
     }
     // mo: acquire, pairs file.target (bind).
     if (completion_target* bound = target_.load(std::memory_order_acquire); bound != nullptr) {
@@ -92,14 +95,14 @@ void file_object::last_handle_closed() noexcept {
     }
     cancel(nullptr, 0);
     if (has_sleepers) {
-        shut_down_socket(about.fd);
+        kernel::shut_down_socket(about.fd);
     }
     if (about.pipe != nullptr) {
         about.pipe->handle_closed();
     }
     // Before the descriptor is closed: while it is open its inode number cannot be used again.
     if (shares().release(about.identity, about.claim, about.deletes_on_close)) {
-        unlink_descriptor(about.fd, about.identity);
+        kernel::unlink_descriptor(about.fd, about.identity);
     }
     end_use();
 }
@@ -241,12 +244,27 @@ void file_object::note_end(bool sets_signal, wake_batch& batch) noexcept {
     }
 }
 
-io_operation* file_object::finish(io_operation& op, bool sets_signal) noexcept {
+io_operation* file_object::finish(io_operation& op) noexcept {
     wake_batch batch;
-    const std::lock_guard guard(lock_);
+    // The status and the event change as one. Whoever sees the event must find a final status, and
+    // whoever sees the final status may start another operation with the same event, which resets
+    // it: a set that came after that would end the new wait.
+    waitable* lower = this;
+    waitable* upper = op.signal;
+    if (upper != nullptr && std::less<>()(upper, lower)) {
+        std::swap(lower, upper);
+    }
+    const std::lock_guard guard(lower->lock());
+    std::unique_lock<kernel::spin_lock> second;
+    if (upper != nullptr) {
+        second = std::unique_lock(upper->lock());
+    }
     io_operation* const next = leave_list(op);
     publish_result(*op.overlapped, op.status, op.bytes);
-    note_end(sets_signal, batch);
+    if (op.signal != nullptr) {
+        op.signal->set(batch);
+    }
+    note_end(op.signal == nullptr, batch);
     return next;
 }
 

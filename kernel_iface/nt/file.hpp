@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // File objects: what a file HANDLE names. operation.cpp has the essay on overlapped operations.
+#include "kernel_iface/linux/descriptor.hpp"
 #include "kernel_iface/nt/announced_mutex.hpp"
 #include "kernel_iface/nt/completion_target.hpp"
-#include "kernel_iface/nt/descriptor.hpp"
 #include "kernel_iface/nt/dispatcher.hpp"
 #include "kernel_iface/nt/handle_table.hpp"
 #include "kernel_iface/nt/share_table.hpp"
@@ -20,7 +20,7 @@ class pipe_end;
 /// What does not change while the file is open.
 struct file_description {
     int fd = -1;
-    file_kind kind = file_kind::regular;
+    kernel::file_kind kind = kernel::file_kind::regular;
     bool is_overlapped = false;
     bool owns_fd = true;
     bool is_unbuffered = false; ///< O_DIRECT: transfers cannot be continued at odd offsets
@@ -28,14 +28,15 @@ struct file_description {
     bool can_write = false;
     bool appends_only = false; ///< FILE_APPEND_DATA without FILE_WRITE_DATA
     bool deletes_on_close = false;
-    file_identity identity; ///< with `claim`, for the share table
+    kernel::file_identity identity; ///< with `claim`, for the share table
     share_claim claim;
     pipe_end* pipe = nullptr; ///< what this is an end of, if it is one of a named pipe
 
     /// Transfers on it depend on their order, so there is at most one armed in each direction.
     /// Datagrams are exempt: each is whole, and the network does not keep their order anyway.
     [[nodiscard]] bool is_ordered() const noexcept {
-        return kind == file_kind::pipe || kind == file_kind::character || kind == file_kind::socket;
+        return kind == kernel::file_kind::pipe || kind == kernel::file_kind::character ||
+               kind == kernel::file_kind::socket;
     }
 };
 
@@ -95,10 +96,10 @@ public:
     [[nodiscard]] bool enlist(io_operation& op) noexcept;
     /// True: arm it now. False: it was queued behind another and finish() will return it.
     [[nodiscard]] bool take_turn(io_operation& op) noexcept;
-    /// Takes `op` out of the list, writes its OVERLAPPED, sets the file's own signal when
-    /// `sets_signal`, and wakes whoever waits for the end of an operation. Returns the operation
-    /// whose turn it is now, or nullptr.
-    [[nodiscard]] io_operation* finish(io_operation& op, bool sets_signal) noexcept;
+    /// Takes `op` out of the list, writes its OVERLAPPED, sets its event or else the file's own
+    /// signal, and wakes whoever waits for the end of an operation. Returns the operation whose
+    /// turn it is now, or nullptr.
+    [[nodiscard]] io_operation* finish(io_operation& op) noexcept;
     /// The signal part alone, for a synchronous transfer that has ended.
     void announce_end(bool sets_signal) noexcept;
     void clear_signal() noexcept;

@@ -24,7 +24,7 @@ DWORD move_file_pointer(
     if (!target) {
         return win32_of_status(code);
     }
-    if (target->about.kind != file_kind::regular) {
+    if (target->about.kind != kernel::file_kind::regular) {
         return win32_of_status(status::invalid_device_request);
     }
     if (method > FILE_END) {
@@ -33,8 +33,8 @@ DWORD move_file_pointer(
     const std::lock_guard guard(target->position_lock);
     int64_t base = method == FILE_CURRENT ? target->position : 0;
     if (method == FILE_END) {
-        descriptor_facts facts;
-        if (const int error = describe_descriptor(target->about.fd, facts); error < 0) {
+        kernel::descriptor_facts facts;
+        if (const int error = kernel::describe_descriptor(target->about.fd, facts); error < 0) {
             return win32_of_status(status_of_errno(-error, io_domain::file));
         }
         base = facts.size_bytes;
@@ -54,11 +54,11 @@ DWORD move_file_pointer(
 ntstatus file_size(HANDLE file, int64_t& bytes) noexcept {
     ntstatus code;
     if (const file_in_use target(file, code); target) {
-        if (target->about.kind != file_kind::regular) {
+        if (target->about.kind != kernel::file_kind::regular) {
             return status::invalid_device_request;
         }
-        descriptor_facts facts;
-        const int error = describe_descriptor(target->about.fd, facts);
+        kernel::descriptor_facts facts;
+        const int error = kernel::describe_descriptor(target->about.fd, facts);
         code = status_of_errno(-error, io_domain::file);
         bytes = facts.size_bytes;
     }
@@ -70,16 +70,16 @@ ntstatus file_type(HANDLE file, DWORD& type) noexcept {
     type = FILE_TYPE_UNKNOWN;
     if (const auto target = reference<file_object>(file, code)) {
         switch (target->about.kind) {
-        case file_kind::regular:
-        case file_kind::directory:
+        case kernel::file_kind::regular:
+        case kernel::file_kind::directory:
             type = FILE_TYPE_DISK;
             break;
-        case file_kind::character:
+        case kernel::file_kind::character:
             type = FILE_TYPE_CHAR;
             break;
-        case file_kind::pipe:
-        case file_kind::socket:
-        case file_kind::datagram:
+        case kernel::file_kind::pipe:
+        case kernel::file_kind::socket:
+        case kernel::file_kind::datagram:
             type = FILE_TYPE_PIPE;
             break;
         }
@@ -96,10 +96,10 @@ ntstatus flush_file(HANDLE file) noexcept {
         if (target->about.pipe != nullptr) {
             return target->about.pipe->flush(target->about.fd);
         }
-        if (target->about.kind != file_kind::regular) {
+        if (target->about.kind != kernel::file_kind::regular) {
             return status::invalid_device_request;
         }
-        code = status_of_errno(-flush_descriptor(target->about.fd), io_domain::file);
+        code = status_of_errno(-kernel::flush_descriptor(target->about.fd), io_domain::file);
     }
     return code;
 }

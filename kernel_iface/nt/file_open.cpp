@@ -72,10 +72,10 @@ opened open_or_create(const open_call& call) noexcept {
     const mode_t mode = (call.flags & FILE_ATTRIBUTE_READONLY) != 0 ? 0444 : 0666;
     switch (call.disposition) {
     case CREATE_NEW:
-        return {open_descriptor(call.name, flags | O_CREAT | O_EXCL, mode), false};
+        return {kernel::open_descriptor(call.name, flags | O_CREAT | O_EXCL, mode), false};
     case OPEN_EXISTING:
     case TRUNCATE_EXISTING:
-        return {open_descriptor(call.name, flags, 0), true};
+        return {kernel::open_descriptor(call.name, flags, 0), true};
     default:
         break;
     }
@@ -83,16 +83,16 @@ opened open_or_create(const open_call& call) noexcept {
     // keeps flickering, or a dangling link, is finally opened either way.
     constexpr int attempts_max = 16;
     for (int attempt = 0; attempt < attempts_max; ++attempt) {
-        const int made = open_descriptor(call.name, flags | O_CREAT | O_EXCL, mode);
+        const int made = kernel::open_descriptor(call.name, flags | O_CREAT | O_EXCL, mode);
         if (made != -EEXIST) {
             return {made, false};
         }
-        const int found = open_descriptor(call.name, flags, 0);
+        const int found = kernel::open_descriptor(call.name, flags, 0);
         if (found != -ENOENT) {
             return {found, true};
         }
     }
-    return {open_descriptor(call.name, flags | O_CREAT, mode), false};
+    return {kernel::open_descriptor(call.name, flags | O_CREAT, mode), false};
 }
 
 /// A missing file is 2, a missing directory on the way is 3.
@@ -105,10 +105,11 @@ ntstatus status_of_open_failure(const char* name, int error) noexcept {
         return status::object_name_not_found;
     }
     try {
-        descriptor_facts parent;
+        kernel::descriptor_facts parent;
         const std::string directory(name, static_cast<size_t>(slash - name));
-        return describe_path(directory.c_str(), parent) == 0 ? status::object_name_not_found
-                                                             : status::object_path_not_found;
+        return kernel::describe_path(directory.c_str(), parent) == 0
+                   ? status::object_name_not_found
+                   : status::object_path_not_found;
     } catch (const std::bad_alloc&) {
         return status::no_memory;
     }
@@ -127,18 +128,19 @@ ntstatus publish_file(const file_description& about, HANDLE& made) noexcept {
     }
     shares().release(about.identity, about.claim, false);
     if (about.owns_fd) {
-        close_descriptor(about.fd);
+        kernel::close_descriptor(about.fd);
     }
     return code;
 }
 
 /// What comes after open: kind, sharing, truncation. The descriptor is closed on failure.
 ntstatus adopt_descriptor(const open_call& call, const opened& file, HANDLE& made) noexcept {
-    descriptor_facts facts;
+    kernel::descriptor_facts facts;
     file_description about;
-    int error = describe_descriptor(file.fd, facts);
+    int error = kernel::describe_descriptor(file.fd, facts);
     ntstatus code = status_of_errno(-error, io_domain::naming);
-    if (facts.kind == file_kind::directory && (call.flags & FILE_FLAG_BACKUP_SEMANTICS) == 0) {
+    if (facts.kind == kernel::file_kind::directory &&
+        (call.flags & FILE_FLAG_BACKUP_SEMANTICS) == 0) {
         code = status::access_denied;
     }
     about.fd = file.fd;
@@ -147,8 +149,8 @@ ntstatus adopt_descriptor(const open_call& call, const opened& file, HANDLE& mad
     about.is_unbuffered = (call.flags & FILE_FLAG_NO_BUFFERING) != 0;
     about.can_read = (call.access & read_rights) != 0;
     about.can_write = (call.access & write_rights) != 0;
-    about.appends_only =
-        (call.access & write_rights) == FILE_APPEND_DATA && facts.kind == file_kind::regular;
+    about.appends_only = (call.access & write_rights) == FILE_APPEND_DATA &&
+                         facts.kind == kernel::file_kind::regular;
     about.deletes_on_close = (call.flags & FILE_FLAG_DELETE_ON_CLOSE) != 0;
     about.identity = facts.identity;
     about.claim = claim_of(call);
@@ -156,22 +158,22 @@ ntstatus adopt_descriptor(const open_call& call, const opened& file, HANDLE& mad
         code = shares().claim(about.identity, about.claim);
     }
     if (code != status::success) {
-        close_descriptor(file.fd);
+        kernel::close_descriptor(file.fd);
         return code;
     }
     const bool truncates =
         call.disposition == CREATE_ALWAYS || call.disposition == TRUNCATE_EXISTING;
-    if (truncates && file.existed && facts.kind == file_kind::regular) {
-        error = truncate_descriptor(file.fd);
+    if (truncates && file.existed && facts.kind == kernel::file_kind::regular) {
+        error = kernel::truncate_descriptor(file.fd);
         if (error < 0) {
             shares().release(about.identity, about.claim, false);
-            close_descriptor(file.fd);
+            kernel::close_descriptor(file.fd);
             return status_of_errno(-error, io_domain::naming);
         }
     }
-    advise_descriptor(file.fd,
-                      (call.flags & FILE_FLAG_RANDOM_ACCESS) != 0,
-                      (call.flags & FILE_FLAG_SEQUENTIAL_SCAN) != 0);
+    kernel::advise_descriptor(file.fd,
+                              (call.flags & FILE_FLAG_RANDOM_ACCESS) != 0,
+                              (call.flags & FILE_FLAG_SEQUENTIAL_SCAN) != 0);
     return publish_file(about, made);
 }
 
@@ -204,28 +206,28 @@ ntstatus delete_file(const char* name) noexcept {
     if (name == nullptr || *name == '\0') {
         return status::object_path_not_found;
     }
-    descriptor_facts facts;
-    int error = describe_path(name, facts);
+    kernel::descriptor_facts facts;
+    int error = kernel::describe_path(name, facts);
     if (error < 0) {
         return status_of_open_failure(name, -error);
     }
-    if (facts.kind == file_kind::directory) {
+    if (facts.kind == kernel::file_kind::directory) {
         return status::access_denied;
     }
     if (const ntstatus code = shares().may_delete(facts.identity); code != status::success) {
         return code;
     }
-    error = unlink_path(name);
+    error = kernel::unlink_path(name);
     return error < 0 ? status_of_open_failure(name, -error) : status::success;
 }
 
 ntstatus handle_from_fd(int fd, bool owns_fd, HANDLE& made) noexcept {
     made = nullptr;
-    descriptor_facts facts;
-    if (const int error = describe_descriptor(fd, facts); error < 0) {
+    kernel::descriptor_facts facts;
+    if (const int error = kernel::describe_descriptor(fd, facts); error < 0) {
         return status_of_errno(-error, io_domain::file);
     }
-    const int access = access_of_descriptor(fd);
+    const int access = kernel::access_of_descriptor(fd);
     if (access < 0) {
         return status_of_errno(-access, io_domain::file);
     }

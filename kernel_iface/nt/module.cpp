@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel_iface/nt/module.hpp"
 
+#include "kernel_iface/linux/process.hpp"
+
 #include <dlfcn.h>
 #include <link.h>
-#include <unistd.h>
 
 #include <climits>
 #include <cstring>
@@ -126,8 +127,7 @@ ntstatus module_path(HMODULE module, char* path, size_t size, size_t& length) no
     char program[PATH_MAX];
     const char* name = map != nullptr ? map->l_name : "";
     if (*name == '\0') { // the program's own entry has no name
-        const ssize_t read = ::readlink("/proc/self/exe", program, sizeof program - 1);
-        program[read < 0 ? 0 : read] = '\0';
+        kernel::program_path(program, sizeof program);
         name = program;
     }
     const size_t needed = std::strlen(name);

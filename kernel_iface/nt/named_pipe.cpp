@@ -188,7 +188,7 @@ int server_end::make_pair() noexcept {
 
 void server_end::close_client_fd() noexcept {
     if (client_fd >= 0) {
-        close_descriptor(std::exchange(client_fd, -1));
+        kernel::close_descriptor(std::exchange(client_fd, -1));
     }
 }
 
@@ -223,17 +223,17 @@ private:
 ntstatus publish_end(int fd, pipe_end& end, DWORD flags, bool reads, bool writes, HANDLE& made) {
     file_description about;
     about.fd = fd;
-    about.kind = file_kind::pipe;
+    about.kind = kernel::file_kind::pipe;
     about.is_overlapped = (flags & FILE_FLAG_OVERLAPPED) != 0;
     about.can_read = reads;
     about.can_write = writes;
     about.pipe = &end;
-    descriptor_facts facts;
-    static_cast<void>(describe_descriptor(fd, facts));
+    kernel::descriptor_facts facts;
+    static_cast<void>(kernel::describe_descriptor(fd, facts));
     about.identity = facts.identity;
     const auto file = make_object<file_object>(about);
     if (!file) {
-        close_descriptor(fd);
+        kernel::close_descriptor(fd);
         end.handle_closed();
         end.file_closed();
         return status::no_memory;

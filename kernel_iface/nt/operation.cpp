@@ -8,8 +8,8 @@
 //   issue: made -> enlisted (cancellable) -> OVERLAPPED says pending -> turn taken -> armed
 //   complete(res), on the sink's thread, any number of times: armed again for the rest, or after a
 //     poll when a non-blocking descriptor said EAGAIN, until it is decided
-//   end: out of the list (no longer cancellable) -> InternalHigh, Internal -> the file's signal or
-//     hEvent -> the next in turn is armed -> packet -> descriptor let go
+//   end: out of the list (no longer cancellable) -> InternalHigh, Internal, and with it the file's
+//     signal or hEvent -> the next in turn is armed -> packet -> descriptor let go
 //
 // An asynchronous call never completes on the spot: it returns pending, and packets always come,
 // with FILE_SKIP_COMPLETION_PORT_ON_SUCCESS too (it suppresses packets of synchronous success
@@ -92,7 +92,7 @@ void prepare_transfer(io_operation& op) noexcept {
     op.op = op.transfer_op;
     op.flags = op.transfer_flags;
     op.addr = op.buffer + op.bytes;
-    op.len = static_cast<uint32_t>(std::min<uint64_t>(left, transfer_bytes_max));
+    op.len = static_cast<uint32_t>(std::min<uint64_t>(left, kernel::transfer_bytes_max));
     op.offset = op.start_offset == ~uint64_t{0} ? op.start_offset : op.start_offset + op.bytes;
 }
 
@@ -107,35 +107,35 @@ ntstatus read_result(io_operation& op, uint64_t piece) noexcept {
     const file_description& about = op.file->about;
     const bool is_all_there = op.bytes >= op.wanted_bytes;
     switch (about.kind) {
-    case file_kind::regular:
+    case kernel::file_kind::regular:
         if (piece == 0) {
             return op.bytes == 0 ? status::end_of_file : status::success;
         }
         return is_all_there || (about.is_unbuffered && piece % sector_bytes != 0) ? status::success
                                                                                   : undecided;
-    case file_kind::pipe:
+    case kernel::file_kind::pipe:
         return piece == 0 ? status::pipe_broken : status::success;
-    case file_kind::character:
+    case kernel::file_kind::character:
         return piece == 0 ? status::end_of_file : status::success;
-    case file_kind::datagram:
+    case kernel::file_kind::datagram:
         // MSG_TRUNC reports the length of the datagram, not of what fitted (R-SOCK-6).
         if (op.bytes > op.wanted_bytes) {
             op.bytes = op.wanted_bytes;
             return status::buffer_overflow;
         }
         return status::success;
-    case file_kind::socket: // 0: the peer has shut down (R-SOCK-3)
+    case kernel::file_kind::socket: // 0: the peer has shut down (R-SOCK-3)
         return piece == 0 || is_all_there || (op.transfer_flags & MSG_WAITALL) == 0
                    ? status::success
                    : undecided;
-    case file_kind::directory:
+    case kernel::file_kind::directory:
         break;
     }
     return status::invalid_device_request;
 }
 
 ntstatus write_result(const io_operation& op, uint64_t piece) noexcept {
-    if (op.bytes >= op.wanted_bytes || op.file->about.kind == file_kind::datagram) {
+    if (op.bytes >= op.wanted_bytes || op.file->about.kind == kernel::file_kind::datagram) {
         return status::success;
     }
     // A device that accepts nothing and reports nothing would keep us busy for ever.
@@ -146,9 +146,9 @@ ntstatus write_result(const io_operation& op, uint64_t piece) noexcept {
 
 io_domain domain_of(const file_description& about) noexcept {
     switch (about.kind) {
-    case file_kind::socket:
+    case kernel::file_kind::socket:
         return io_domain::socket;
-    case file_kind::datagram:
+    case kernel::file_kind::datagram:
         return io_domain::datagram;
     default:
         return io_domain::file;
@@ -158,7 +158,7 @@ io_domain domain_of(const file_description& about) noexcept {
 ntstatus transfer_step(io_operation& op, int32_t res) noexcept {
     const bool was_poll = op.op == kernel::io_op::poll;
     ntstatus result = undecided;
-    const bool is_pollable = op.file->about.kind != file_kind::regular;
+    const bool is_pollable = op.file->about.kind != kernel::file_kind::regular;
     if (res == -EAGAIN && !was_poll && is_pollable) {
         op.op = kernel::io_op::poll;
         op.flags = op.is_write ? POLLOUT : POLLIN;
@@ -211,10 +211,7 @@ void end_operation(io_operation& op, ntstatus code) noexcept {
                       "(R-IO-14)");
     }
     // From here on the OVERLAPPED belongs to the program again.
-    io_operation* next = file.finish(op, op.signal == nullptr);
-    if (op.signal != nullptr) {
-        op.signal->set();
-    }
+    io_operation* next = file.finish(op);
     if (next != nullptr) {
         next->sink->arm(*next);
     }
@@ -242,11 +239,11 @@ void complete_operation(kernel::io_request& request, int32_t res) noexcept {
 
 /// Picks the kernel operation for a transfer of this kind of file.
 void choose_transfer(io_operation& op, const file_description& about, bool is_append) noexcept {
-    const bool is_message = about.kind == file_kind::datagram;
+    const bool is_message = about.kind == kernel::file_kind::datagram;
     if (op.wanted_bytes == 0 && !is_message) {
         op.transfer_op = kernel::io_op::nop; // R-IO-30
         op.needs_turn = false;
-    } else if (is_message || about.kind == file_kind::socket) {
+    } else if (is_message || about.kind == kernel::file_kind::socket) {
         op.transfer_op = op.is_write ? kernel::io_op::send : kernel::io_op::recv;
         const uint32_t whole = is_message ? 0U : unsigned{MSG_WAITALL};
         const uint32_t length = is_message ? unsigned{MSG_TRUNC} : 0U;
@@ -297,7 +294,7 @@ ntstatus current_apcs(ref<apc_queue>& apcs) noexcept {
 ntstatus issue(ref<file_object> file, const transfer_call& call) noexcept {
     uint64_t offset = ~uint64_t{0};
     bool is_append = false;
-    if (file->about.kind == file_kind::regular) {
+    if (file->about.kind == kernel::file_kind::regular) {
         const ntstatus code = position_of(call, offset, is_append);
         if (code != status::success) {
             file->end_use();
@@ -429,7 +426,7 @@ ntstatus transfer(const transfer_call& call) noexcept {
         return code;
     }
     const file_description& about = file->about;
-    if (about.kind == file_kind::directory) {
+    if (about.kind == kernel::file_kind::directory) {
         return status::invalid_device_request;
     }
     if (!(call.is_write ? about.can_write : about.can_read)) {

@@ -62,6 +62,9 @@ ntstatus end_connect(server_end& end, int fd, ntstatus code) noexcept {
         kernel::take_byte(fd);
         return status::success; // it was connected before it was cancelled
     }
+    if (end.state == pipe_state::closed && code != status::success) {
+        return status::cancelled; // the peer that the closing took away may be seen first
+    }
     return end.state == pipe_state::disconnected ? status::pipe_disconnected : code;
 }
 
@@ -129,7 +132,7 @@ ntstatus connect_pipe(HANDLE pipe, LPOVERLAPPED overlapped) noexcept {
         return start_greeting(server.detach(), *overlapped);
     }
     char byte = 0;
-    const int64_t moved = read_stream(fd, &byte, 1);
+    const int64_t moved = kernel::read_stream(fd, &byte, 1);
     const ntstatus ended = moved == 1  ? status::success
                            : moved < 0 ? status_of_errno(static_cast<int>(-moved), io_domain::file)
                                        : status::pipe_broken;
@@ -158,7 +161,7 @@ ntstatus disconnect_pipe(HANDLE pipe) noexcept {
         }
     }
     // What both ends have in flight ends now, and what was not read is lost.
-    shut_down_socket(file.about.fd);
+    kernel::shut_down_socket(file.about.fd);
     file.cancel(nullptr, 0);
     file.wait_until_idle();
     return status::success;

@@ -31,7 +31,8 @@ void share_table::opens::add(const share_claim& claim, uint32_t sign) noexcept {
     shares_delete += claim.shares_delete ? sign : 0;
 }
 
-ntstatus share_table::claim(const file_identity& identity, const share_claim& wanted) noexcept try {
+ntstatus share_table::claim(const kernel::file_identity& identity,
+                            const share_claim& wanted) noexcept try {
     if (!wanted.is_counted()) {
         return status::success;
     }
@@ -51,7 +52,7 @@ ntstatus share_table::claim(const file_identity& identity, const share_claim& wa
     return status::no_memory;
 }
 
-bool share_table::release(const file_identity& identity,
+bool share_table::release(const kernel::file_identity& identity,
                           const share_claim& held,
                           bool deletes_on_close) noexcept {
     if (!held.is_counted()) {
@@ -71,7 +72,7 @@ bool share_table::release(const file_identity& identity,
     return is_delete_due;
 }
 
-ntstatus share_table::may_delete(const file_identity& identity) noexcept {
+ntstatus share_table::may_delete(const kernel::file_identity& identity) noexcept {
     const std::lock_guard guard(lock_);
     const auto found = files_.find(identity);
     if (found == files_.end() || found->second.shares_delete == found->second.count) {

@@ -2,7 +2,7 @@
 #pragma once
 // Share modes of open files within this process (R-FILE-1): who may open what together, and files
 // that disappear with their last handle.
-#include "kernel_iface/nt/descriptor.hpp"
+#include "kernel_iface/linux/descriptor.hpp"
 #include "kernel_iface/nt/status.hpp"
 
 #include <functional>
@@ -27,14 +27,15 @@ struct share_claim {
 class share_table {
 public:
     /// success, sharing_violation, delete_pending, no_memory. Only counted claims are kept.
-    ntstatus claim(const file_identity& identity, const share_claim& wanted) noexcept;
+    ntstatus claim(const kernel::file_identity& identity, const share_claim& wanted) noexcept;
 
     /// Gives a claim back. True: it was the last one and the file is to be deleted now.
-    bool
-    release(const file_identity& identity, const share_claim& held, bool deletes_on_close) noexcept;
+    bool release(const kernel::file_identity& identity,
+                 const share_claim& held,
+                 bool deletes_on_close) noexcept;
 
     /// DeleteFile: success, or sharing_violation while somebody does not share deletion.
-    ntstatus may_delete(const file_identity& identity) noexcept;
+    ntstatus may_delete(const kernel::file_identity& identity) noexcept;
 
 private:
     struct opens {
@@ -52,13 +53,13 @@ private:
     };
 
     struct identity_hash {
-        size_t operator()(const file_identity& identity) const noexcept {
+        size_t operator()(const kernel::file_identity& identity) const noexcept {
             return std::hash<uint64_t>{}(identity.inode * 31 + identity.device);
         }
     };
 
     std::mutex lock_;
-    std::unordered_map<file_identity, opens, identity_hash> files_; // guard: lock_
+    std::unordered_map<kernel::file_identity, opens, identity_hash> files_; // guard: lock_
 };
 
 /// Of the process; never destroyed.

@@ -19,9 +19,9 @@ namespace {
 /// The object and the handle of a socket; the descriptor is closed on failure.
 DWORD publish_socket(int fd, bool is_overlapped, uint32_t bits, HANDLE& made) noexcept {
     made = nullptr;
-    descriptor_facts facts;
+    kernel::descriptor_facts facts;
     file_description about;
-    const int error = describe_descriptor(fd, facts);
+    const int error = kernel::describe_descriptor(fd, facts);
     about.fd = fd;
     about.kind = facts.kind;
     about.is_overlapped = is_overlapped;
@@ -30,7 +30,7 @@ DWORD publish_socket(int fd, bool is_overlapped, uint32_t bits, HANDLE& made) no
     about.identity = facts.identity;
     const auto file = error == 0 ? make_object<file_object>(about) : ref<file_object>{};
     if (!file) {
-        close_descriptor(fd);
+        kernel::close_descriptor(fd);
         return error < 0 ? wsa_of_errno(-error, io_domain::socket) : DWORD{WSAENOBUFS};
     }
     set_socket_bits(*file, bits);
@@ -63,8 +63,8 @@ bool is_bound(file_object& file) noexcept {
 } // namespace
 
 socket_in_use::socket_in_use(HANDLE handle, DWORD& error) noexcept {
-    if (take(handle) == status::success && (*this)->about.kind != file_kind::socket &&
-        (*this)->about.kind != file_kind::datagram) {
+    if (take(handle) == status::success && (*this)->about.kind != kernel::file_kind::socket &&
+        (*this)->about.kind != kernel::file_kind::datagram) {
         give_back();
     }
     error = *this ? ERROR_SUCCESS : WSAENOTSOCK;
@@ -135,7 +135,7 @@ DWORD listen_on_socket(HANDLE socket, int backlog) noexcept {
     if (!file) {
         return error;
     }
-    if (file->about.kind != file_kind::socket) {
+    if (file->about.kind != kernel::file_kind::socket) {
         return WSAEOPNOTSUPP;
     }
     if (!is_bound(*file)) {
@@ -158,7 +158,7 @@ DWORD accept_socket(HANDLE socket, void* peer, int* bytes, HANDLE& made) noexcep
     if (!file) {
         return error;
     }
-    if (file->about.kind != file_kind::socket) {
+    if (file->about.kind != kernel::file_kind::socket) {
         return WSAEOPNOTSUPP;
     }
     if (!has_socket_bit(*file, socket_bits::listening)) {
@@ -173,7 +173,7 @@ DWORD accept_socket(HANDLE socket, void* peer, int* bytes, HANDLE& made) noexcep
         return wsa_failure(fd, *file);
     }
     if (peer != nullptr && bytes != nullptr && !ws::write_address(address, peer, *bytes)) {
-        close_descriptor(fd);
+        kernel::close_descriptor(fd);
         return WSAEFAULT;
     }
     // Like the listener, says the documentation.
@@ -198,7 +198,7 @@ DWORD connect_socket(HANDLE socket, const void* name, int bytes) noexcept {
     if (has_socket_bit(*file, socket_bits::listening)) {
         return WSAEINVAL;
     }
-    if (file->about.kind == file_kind::socket && is_connected(*file)) {
+    if (file->about.kind == kernel::file_kind::socket && is_connected(*file)) {
         return WSAEISCONN;
     }
     const int fd = file->about.fd;
@@ -295,7 +295,7 @@ DWORD transfer_on_socket(const socket_call& call, DWORD& bytes) noexcept {
             return WSAEFAULT;
         }
     }
-    const bool is_stream = file->about.kind == file_kind::socket;
+    const bool is_stream = file->about.kind == kernel::file_kind::socket;
     if (has_socket_bit(*file, call.is_send ? socket_bits::shut_send : socket_bits::shut_receive)) {
         return WSAESHUTDOWN;
     }

@@ -58,7 +58,7 @@ public:
 [[nodiscard]] bool is_connected(file_object& file) noexcept;
 
 [[nodiscard]] inline io_domain socket_domain(const file_object& file) noexcept {
-    return file.about.kind == file_kind::datagram ? io_domain::datagram : io_domain::socket;
+    return file.about.kind == kernel::file_kind::datagram ? io_domain::datagram : io_domain::socket;
 }
 
 /// What a system call on the socket returned: 0, or the code of its -errno.

@@ -174,8 +174,8 @@ DWORD accept_ex(HANDLE listener,
     }
     const DWORD least = block_bytes(*file);
     if (!has_socket_bit(*file, socket_bits::listening) || !file->about.is_overlapped ||
-        local_bytes < least || remote_bytes < least || other->about.kind != file_kind::socket ||
-        !claim_acceptor(*other)) {
+        local_bytes < least || remote_bytes < least ||
+        other->about.kind != kernel::file_kind::socket || !claim_acceptor(*other)) {
         return WSAEINVAL;
     }
     auto held = file.detach();
@@ -290,7 +290,7 @@ DWORD connect_ex(HANDLE socket,
     if (has_socket_bit(*file, socket_bits::connected)) {
         return WSAEISCONN;
     }
-    if (file->about.kind != file_kind::socket || !file->about.is_overlapped ||
+    if (file->about.kind != kernel::file_kind::socket || !file->about.is_overlapped ||
         !has_socket_bit(*file, socket_bits::bound | socket_bits::reused) ||
         has_socket_bit(*file, socket_bits::listening)) {
         return WSAEINVAL;
@@ -324,7 +324,7 @@ DWORD disconnect_ex(HANDLE socket, LPOVERLAPPED overlapped, bool is_reused) noex
     if (!file) {
         return error;
     }
-    if (file->about.kind != file_kind::socket || !is_connected(*file)) {
+    if (file->about.kind != kernel::file_kind::socket || !is_connected(*file)) {
         return WSAENOTCONN;
     }
     if (overlapped == nullptr || !file->about.is_overlapped) {

@@ -92,7 +92,7 @@ uint32_t message_step(io_operation& op, int32_t res) noexcept {
         return failure_of(op, res);
     }
     op.bytes += static_cast<uint32_t>(res);
-    if (op.file->about.kind == file_kind::datagram) {
+    if (op.file->about.kind == kernel::file_kind::datagram) {
         // MSG_TRUNC reports the length of the datagram, not of what fitted (R-SOCK-6).
         const bool is_cut = !op.is_write && op.bytes > op.wanted_bytes;
         op.bytes = std::min(op.bytes, op.wanted_bytes);
@@ -146,7 +146,7 @@ void fill_empty(io_operation& op) noexcept {
 } // namespace
 
 uint32_t transfer_flags_of(const file_object& file, bool is_send, int flags) noexcept {
-    const bool is_message = file.about.kind == file_kind::datagram;
+    const bool is_message = file.about.kind == kernel::file_kind::datagram;
     if (is_send) {
         return static_cast<unsigned>(flags) | unsigned{MSG_NOSIGNAL} |
                (is_message ? 0U : unsigned{MSG_WAITALL});
@@ -156,7 +156,7 @@ uint32_t transfer_flags_of(const file_object& file, bool is_send, int flags) noe
 
 DWORD start_transfer(ref<file_object> file, const socket_call& call) noexcept {
     file_object& keeper = *file;
-    const bool is_stream = keeper.about.kind == file_kind::socket;
+    const bool is_stream = keeper.about.kind == kernel::file_kind::socket;
     const bool has_address =
         !is_stream && (call.is_send ? call.to != nullptr : call.from != nullptr);
     uint64_t total = 0;

@@ -65,7 +65,7 @@ DWORD choose_sharing(file_object& file, uint32_t bit, uint32_t opposite, bool is
     }
     is_on ? set_socket_bits(file, bit) : clear_socket_bits(file, bit);
     // Streams reuse by default, see create_socket.
-    const bool is_stream = file.about.kind == file_kind::socket;
+    const bool is_stream = file.about.kind == kernel::file_kind::socket;
     const int reuses = has_socket_bit(file, socket_bits::reuses_address) ||
                                (is_stream && !has_socket_bit(file, socket_bits::exclusive_address))
                            ? 1

@@ -73,7 +73,7 @@ int timeout_ms_of(const file_object& file, bool is_send) noexcept {
 
 DWORD send_parts(
     file_object& file, parts& left, msghdr& message, int flags, DWORD& bytes) noexcept {
-    const bool is_stream = file.about.kind == file_kind::socket;
+    const bool is_stream = file.about.kind == kernel::file_kind::socket;
     do {
         left.put_into(message);
         const int sent = attempt_until_done(file, POLLOUT, timeout_ms_of(file, true), [&] {
@@ -91,7 +91,7 @@ DWORD send_parts(
 
 DWORD receive_parts(
     file_object& file, parts& left, msghdr& message, int flags, DWORD& bytes) noexcept {
-    const bool is_stream = file.about.kind == file_kind::socket;
+    const bool is_stream = file.about.kind == kernel::file_kind::socket;
     const bool wants_all = is_stream && (flags & MSG_WAITALL) != 0;
     if (is_stream && left.left() == 0) {
         return ERROR_SUCCESS;
@@ -122,7 +122,7 @@ DWORD transfer_at_once(file_object& file, const socket_call& call, DWORD& bytes)
         return WSAEOPNOTSUPP;
     }
     kernel::socket_address address;
-    const bool is_stream = file.about.kind == file_kind::socket;
+    const bool is_stream = file.about.kind == kernel::file_kind::socket;
     if (call.is_send && call.to != nullptr && !is_stream) {
         if (const DWORD error = ws::read_address(call.to, call.to_bytes, address);
             error != ERROR_SUCCESS) {

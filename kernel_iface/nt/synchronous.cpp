@@ -25,7 +25,7 @@ outcome transfer_pieces(const transfer_call& call, const Piece& piece) noexcept 
     while (result.bytes < call.bytes) {
         const uint64_t left = call.bytes - result.bytes;
         const int64_t moved = piece(static_cast<char*>(call.buffer) + result.bytes,
-                                    std::min<uint64_t>(left, transfer_bytes_max),
+                                    std::min<uint64_t>(left, kernel::transfer_bytes_max),
                                     result.bytes);
         if (moved < 0) {
             result.code = status_of_errno(static_cast<int>(-moved), io_domain::file);
@@ -43,8 +43,8 @@ outcome transfer_at(file_object& file, const transfer_call& call, int64_t offset
     const int fd = file.about.fd;
     outcome result = transfer_pieces(call, [&](char* address, uint64_t length, uint64_t done) {
         const int64_t place = offset + static_cast<int64_t>(done);
-        return call.is_write ? write_at(fd, address, length, place)
-                             : read_at(fd, address, length, place);
+        return call.is_write ? kernel::write_at(fd, address, length, place)
+                             : kernel::read_at(fd, address, length, place);
     });
     // Continuing an unbuffered read past the last, partial sector is refused: that is the end.
     if (!call.is_write && file.about.is_unbuffered && result.bytes > 0 &&
@@ -69,10 +69,10 @@ outcome transfer_regular(file_object& file, const transfer_call& call) noexcept 
     if (call.is_write && is_append) {
         const outcome result =
             transfer_pieces(call, [&](char* address, uint64_t length, uint64_t /*done*/) {
-                return append(file.about.fd, address, length);
+                return kernel::write_at_end(file.about.fd, address, length);
             });
-        descriptor_facts facts;
-        if (describe_descriptor(file.about.fd, facts) == 0) {
+        kernel::descriptor_facts facts;
+        if (kernel::describe_descriptor(file.about.fd, facts) == 0) {
             file.position = facts.size_bytes;
         }
         return result;
@@ -86,17 +86,17 @@ outcome transfer_regular(file_object& file, const transfer_call& call) noexcept 
 outcome transfer_stream(file_object& file, const transfer_call& call) noexcept {
     if (call.is_write) {
         return transfer_pieces(call, [&](char* address, uint64_t length, uint64_t /*done*/) {
-            return write_stream(file.about.fd, address, length);
+            return kernel::write_stream(file.about.fd, address, length);
         });
     }
     if (call.bytes == 0) {
         return {};
     }
-    const int64_t moved = read_stream(file.about.fd, call.buffer, call.bytes);
+    const int64_t moved = kernel::read_stream(file.about.fd, call.buffer, call.bytes);
     if (moved < 0) {
         return {status_of_errno(static_cast<int>(-moved), io_domain::file), 0};
     }
-    const bool is_broken = moved == 0 && file.about.kind == file_kind::pipe;
+    const bool is_broken = moved == 0 && file.about.kind == kernel::file_kind::pipe;
     return {is_broken ? status::pipe_broken : status::success, static_cast<uint64_t>(moved)};
 }
 
@@ -118,11 +118,12 @@ ntstatus transfer_synchronously(file_object& file, const transfer_call& call) no
         publish_result(*overlapped, status::pending, 0);
     }
     file.clear_signal();
-    outcome result = file.about.kind == file_kind::regular ? transfer_regular(file, call)
-                                                           : transfer_stream(file, call);
+    outcome result = file.about.kind == kernel::file_kind::regular ? transfer_regular(file, call)
+                                                                   : transfer_stream(file, call);
     // R-FILE-4: at the end of a file a plain synchronous read succeeds with nothing.
     const bool is_at_end = !call.is_write && call.bytes > 0 && result.bytes == 0 &&
-                           result.code == status::success && file.about.kind == file_kind::regular;
+                           result.code == status::success &&
+                           file.about.kind == kernel::file_kind::regular;
     if (is_at_end && overlapped != nullptr) {
         result.code = status::end_of_file;
     }

@@ -39,6 +39,12 @@ machine::~machine() {
     CloseThreadpoolWork(blocker_);
     CloseThreadpoolCleanupGroup(group_);
     CloseThreadpool(pool_);
+    for (object& o : ios_) {
+        close_io(o);
+    }
+    while (has_reads()) {
+        std::this_thread::yield();
+    }
     for (HANDLE h : {blocked_, gate_, events_[0], events_[1]}) {
         CloseHandle(h);
     }
@@ -60,7 +66,17 @@ VOID CALLBACK machine::on_block(PTP_CALLBACK_INSTANCE /*instance*/,
     (void)WaitForSingleObject(self.gate_, limit_ms);
 }
 
-VOID CALLBACK machine::on_work(PTP_CALLBACK_INSTANCE /*instance*/, PVOID context, PTP_WORK) {
+VOID CALLBACK machine::on_work(PTP_CALLBACK_INSTANCE /*instance*/, PVOID context, PTP_WORK work) {
+    auto& o = *static_cast<object*>(context);
+    // Only one thread runs callbacks. A call of a closed object may find another in its slot.
+    if (work == o.work && o.resubmits > 0) {
+        --o.resubmits;
+        SubmitThreadpoolWork(work);
+    }
+    ++o.ran;
+}
+
+VOID CALLBACK machine::on_simple(PTP_CALLBACK_INSTANCE /*instance*/, PVOID context) {
     ++static_cast<object*>(context)->ran;
 }
 
@@ -100,8 +116,19 @@ void machine::release() {
 
 /// Lets everything run that is owed.
 void machine::unblock() {
+    for (auto* all : all_) {
+        for (object& o : *all) {
+            if (o.work != nullptr && o.pending > 0) {
+                o.expected += o.resubmits; // each is used up, whoever runs first
+            }
+            if (o.io != nullptr) {
+                cancel_reads(o);
+            }
+        }
+    }
     release();
-    for (auto* all : {&works_, &timers_, &waits_}) {
+    simples_.expected += std::exchange(simples_.pending, 0);
+    for (auto* all : all_) {
         for (object& o : *all) {
             o.expected += std::exchange(o.pending, 0);
             if (!o.is_open) {
@@ -113,21 +140,38 @@ void machine::unblock() {
                 WaitForThreadpoolTimerCallbacks(o.timer, FALSE);
             } else if (o.wait != nullptr) {
                 WaitForThreadpoolWaitCallbacks(o.wait, FALSE);
+            } else if (o.io != nullptr) {
+                WaitForThreadpoolIoCallbacks(o.io, FALSE);
+                drain(o);
             }
         }
     }
     check_counts();
 }
 
+void machine::check_count(object& o) {
+    // A closed object cannot be waited for.
+    const ULONGLONG begin = GetTickCount64();
+    while (o.ran < o.expected && GetTickCount64() - begin < limit_ms) {
+        std::this_thread::yield();
+    }
+    if (o.ran != o.expected) {
+        const char* const kind = o.work != nullptr    ? "a work object"
+                                 : o.timer != nullptr ? "a timer"
+                                 : o.wait != nullptr  ? "a wait"
+                                 : o.io != nullptr    ? "an I/O object"
+                                                      : "the simple callbacks";
+        const std::string text = std::string(kind) + " ran " + std::to_string(o.ran) +
+                                 " callbacks, expected " + std::to_string(o.expected);
+        check(false, text.c_str());
+    }
+}
+
 void machine::check_counts() {
-    for (auto* all : {&works_, &timers_, &waits_}) {
+    check_count(simples_);
+    for (auto* all : all_) {
         for (object& o : *all) {
-            // A closed object cannot be waited for.
-            const ULONGLONG begin = GetTickCount64();
-            while (o.ran < o.expected && GetTickCount64() - begin < limit_ms) {
-                std::this_thread::yield();
-            }
-            check(o.ran == o.expected, "an object has run another number of callbacks");
+            check_count(o);
         }
     }
 }
@@ -142,6 +186,7 @@ void machine::drop(object& o) {
 /// The object is closed: what is pending still runs, and the slot is free for another.
 void machine::close_slot(object& o) {
     o.expected += std::exchange(o.pending, 0);
+    o.resubmits = 0; // a closed object may not be submitted again
     o.is_open = o.is_set = o.is_armed = false;
 }
 
@@ -170,9 +215,13 @@ void machine::step_work(object& o, uint8_t what) {
         open_work(o);
         return;
     }
-    switch (what % 4) {
+    switch (what % 8) {
+    case 4:
+        o.resubmits = what / 8;
+        break;
     case 0:
     case 1:
+    case 5:
         for (int i = what % 8; i >= 0; --i) {
             SubmitThreadpoolWork(o.work);
             ++o.pending;
@@ -180,6 +229,7 @@ void machine::step_work(object& o, uint8_t what) {
         }
         break;
     case 2:
+    case 6:
         WaitForThreadpoolWorkCallbacks(o.work, TRUE);
         drop(o);
         break;
@@ -293,9 +343,10 @@ void machine::step_group(uint8_t what) {
     if (!cancels) {
         unblock();
     }
-    uint64_t members = 0;
+    uint64_t members = simples_.pending;
+    simples_.pending = 0;
     cancels_seen_ = 0;
-    for (auto* all : {&works_, &timers_, &waits_}) {
+    for (auto* all : all_) {
         for (object& o : *all) {
             members += o.is_open ? 1 : 0;
             if (o.is_open && cancels) {
@@ -305,6 +356,9 @@ void machine::step_group(uint8_t what) {
         }
     }
     CloseThreadpoolCleanupGroupMembers(group_, cancels ? TRUE : FALSE, this);
+    for (object& o : ios_) {
+        close_io(o);
+    }
     check(cancels_seen_ == (cancels ? members : 0), "another number of cancel callbacks");
 }
 
@@ -323,7 +377,7 @@ void machine::step_bad(uint8_t what) {
         break;
     case 2:
         bad.CallbackPriority = static_cast<TP_CALLBACK_PRIORITY>(what % 3 + 3);
-        check(TrySubmitThreadpoolCallback(&on_simple, this, &bad) == FALSE,
+        check(TrySubmitThreadpoolCallback(&on_simple, &simples_, &bad) == FALSE,
               "a bad priority is accepted");
         break;
     case 3:
@@ -368,10 +422,22 @@ void machine::step(program& from) {
     case 11:
         step_wait(waits_[slot], what / 16, detail);
         break;
+    case 12:
+        step_io(ios_[slot], detail);
+        break;
+    case 13:
+        step_simple();
+        break;
     default:
         step_work(works_[slot], detail);
         break;
     }
+}
+
+void machine::step_simple() {
+    check(TrySubmitThreadpoolCallback(&on_simple, &simples_, &environment_) != FALSE,
+          "TrySubmitThreadpoolCallback failed");
+    ++simples_.pending;
 }
 
 uint64_t machine::run(program& from) {

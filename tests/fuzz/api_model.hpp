@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <string>
 
 namespace rp::fuzz {
@@ -47,17 +48,28 @@ public:
 private:
     static constexpr size_t slots = 4;
 
+    struct read_operation {
+        OVERLAPPED overlapped = {};
+        char byte = 0;
+    };
+
     /// An object and what the model knows about it.
     struct object {
         PTP_WORK work = nullptr;
         PTP_TIMER timer = nullptr;
         PTP_WAIT wait = nullptr;
+        PTP_IO io = nullptr;
+        HANDLE file = nullptr;
+        int peer = -1;
+        size_t bytes = 0;     // I/O: sent and not yet read, at most
+        bool is_fresh = true; // I/O: nothing was started since the pool was last quiet
         bool is_open = false;
-        bool is_set = false;   // timer, wait: the last Set armed it
-        bool is_armed = false; // and nothing has come of it yet
-        size_t watched = 0;    // wait: which event
-        uint64_t pending = 0;
-        uint64_t expected = 0; // callbacks that must have run when the pool is quiet
+        bool is_set = false;                // timer, wait: the last Set armed it
+        bool is_armed = false;              // and nothing has come of it yet
+        size_t watched = 0;                 // wait: which event
+        uint64_t pending = 0;               // I/O: the reads in flight among them
+        std::atomic<uint32_t> resubmits{0}; // work: how often a callback submits it again
+        uint64_t expected = 0;              // callbacks that must have run when the pool is quiet
         std::atomic<uint64_t> ran{0};
     };
 
@@ -68,25 +80,36 @@ private:
     void step_work(object& o, uint8_t what);
     void step_timer(object& o, uint8_t what, uint8_t detail);
     void step_wait(object& o, uint8_t what, uint8_t detail);
+    void step_io(object& o, uint8_t what);
+    void step_simple();
     void step_event(size_t event, uint8_t what);
     void step_group(uint8_t what);
     void step_bad(uint8_t what);
     void open_work(object& o);
     void open_timer(object& o);
     void open_wait(object& o);
+    void open_io(object& o);
+    void start_read(object& o);
+    void cancel_reads(object& o);
+    static void drain(object& o);
+    void close_io(object& o);
+    [[nodiscard]] bool has_reads() const;
     static void drop(object& o);
     static void close_slot(object& o);
     void fire_waits(size_t event);
     void check(bool holds, const char* what);
+    void check_count(object& o);
     void check_counts();
 
     static VOID CALLBACK on_block(PTP_CALLBACK_INSTANCE, PVOID context, PTP_WORK);
 
-    static VOID CALLBACK on_simple(PTP_CALLBACK_INSTANCE, PVOID) {}
+    static VOID CALLBACK on_simple(PTP_CALLBACK_INSTANCE, PVOID context);
 
     static VOID CALLBACK on_work(PTP_CALLBACK_INSTANCE, PVOID context, PTP_WORK);
     static VOID CALLBACK on_timer(PTP_CALLBACK_INSTANCE, PVOID context, PTP_TIMER);
     static VOID CALLBACK on_wait(PTP_CALLBACK_INSTANCE, PVOID context, PTP_WAIT, TP_WAIT_RESULT);
+    static VOID CALLBACK
+    on_read(PTP_CALLBACK_INSTANCE, PVOID context, PVOID, ULONG, ULONG_PTR, PTP_IO);
     static VOID CALLBACK on_cancel(PVOID context, PVOID cleanup);
 
     PTP_POOL pool_;
@@ -99,7 +122,11 @@ private:
     std::array<object, slots> works_;
     std::array<object, slots> timers_;
     std::array<object, slots> waits_;
-    std::array<HANDLE, 2> events_{}; // manual reset, auto reset
+    std::array<object, slots> ios_;
+    std::array<std::array<object, slots>*, 4> all_{&works_, &timers_, &waits_, &ios_};
+    object simples_;                   // of which there are many, with one account
+    std::deque<read_operation> reads_; // some outlive the object that started them
+    std::array<HANDLE, 2> events_{};   // manual reset, auto reset
     std::array<bool, 2> is_signalled_{};
     uint64_t calls_ = 0;
     uint64_t cancels_seen_ = 0;

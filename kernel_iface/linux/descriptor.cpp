@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel_iface/nt/descriptor.hpp"
+#include "kernel_iface/linux/descriptor.hpp"
 
 #include "kernel_iface/linux/blocking.hpp"
 
@@ -17,7 +17,7 @@
 #include <cerrno>
 #include <cstdio>
 
-namespace rp::nt {
+namespace rp::kernel {
 namespace {
 
 template <class Call>
@@ -98,7 +98,7 @@ int wait_until_ready(int fd, short events) noexcept {
     if (ready != 0) {
         return ready;
     }
-    const kernel::blocking_scope announced;
+    const blocking_scope announced;
     return poll_once(fd, events, -1);
 }
 
@@ -145,7 +145,7 @@ int truncate_descriptor(int fd) noexcept {
 }
 
 int flush_descriptor(int fd) noexcept {
-    const kernel::blocking_scope announced;
+    const blocking_scope announced;
     return repeat_interrupted([&] { return ::fsync(fd); });
 }
 
@@ -186,7 +186,7 @@ int64_t write_at(int fd, const void* buffer, size_t bytes, int64_t offset) noexc
     return repeat_interrupted([&] { return ::pwrite(fd, buffer, bytes, offset); });
 }
 
-int64_t append(int fd, const void* buffer, size_t bytes) noexcept {
+int64_t write_at_end(int fd, const void* buffer, size_t bytes) noexcept {
     const iovec piece{const_cast<void*>(buffer), bytes};
     return repeat_interrupted([&] { return ::pwritev2(fd, &piece, 1, 0, RWF_APPEND); });
 }
@@ -219,4 +219,4 @@ int64_t write_stream(int fd, const void* buffer, size_t bytes) noexcept {
     }
 }
 
-} // namespace rp::nt
+} // namespace rp::kernel

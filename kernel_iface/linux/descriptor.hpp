@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The blocking file system calls the NT layer needs, in one place: results are >= 0 or -errno,
+// The blocking file system calls, in one place: results are >= 0 or -errno,
 // interrupted calls are repeated, and a call that would sleep on a stream is announced first.
 #include <sys/types.h>
 
 #include <cstddef>
 #include <cstdint>
 
-namespace rp::nt {
+namespace rp::kernel {
 
 /// A transfer larger than this is cut by the kernel (MAX_RW_COUNT).
 inline constexpr size_t transfer_bytes_max = 0x7ffff000;
@@ -50,10 +50,10 @@ void unlink_descriptor(int fd, const file_identity& identity) noexcept;
 
 int64_t read_at(int fd, void* buffer, size_t bytes, int64_t offset) noexcept;
 int64_t write_at(int fd, const void* buffer, size_t bytes, int64_t offset) noexcept;
-int64_t append(int fd, const void* buffer, size_t bytes) noexcept;
+int64_t write_at_end(int fd, const void* buffer, size_t bytes) noexcept;
 /// Streams: sleep, announced, until the descriptor is ready. A write without reader is -EPIPE and
 /// raises no SIGPIPE.
 int64_t read_stream(int fd, void* buffer, size_t bytes) noexcept;
 int64_t write_stream(int fd, const void* buffer, size_t bytes) noexcept;
 
-} // namespace rp::nt
+} // namespace rp::kernel
