@@ -29,9 +29,19 @@ readonly test_needs='
 header:doctest/doctest.h          doctest-dev
 command:x86_64-w64-mingw32-gcc    gcc-mingw-w64-x86-64
 '
+readonly clang_needs='
+command:clang++                   clang
+runtime:fuzzer                    libclang-rt-dev
+'
 
 has_header() {
     printf '#include <%s>\n' "$1" | g++ -x c++ -M - >/dev/null 2>&1
+}
+
+has_clang_runtime() {
+    local builtins
+    builtins=$(clang++ -print-libgcc-file-name --rtlib=compiler-rt 2>/dev/null) &&
+        compgen -G "$(dirname -- "$builtins")/libclang_rt.$1*" >/dev/null
 }
 
 is_present() {
@@ -40,6 +50,7 @@ is_present() {
         command) command -v "$name" >/dev/null ;;
         pc) pkg-config --exists "$name" 2>/dev/null ;;
         header) has_header "$name" ;;
+        runtime) has_clang_runtime "$name" ;;
     esac
 }
 

@@ -53,6 +53,18 @@ UNUSED static FILETIME* in_ms(LONGLONG ms) {
     return due;
 }
 
+/* A semaphore with a maximum of one takes the next unit when somebody has taken the one before:
+ * then the callback of the wait object that took it is queued for sure. */
+UNUSED static BOOL replace_unit(HANDLE semaphore) {
+    ULONGLONG begin = GetTickCount64();
+    while (!ReleaseSemaphore(semaphore, 1, NULL)) {
+        if (GetTickCount64() - begin > WAIT_LIMIT_MS)
+            return FALSE;
+        SwitchToThread();
+    }
+    return TRUE;
+}
+
 /* For an I/O object whose callbacks do not matter. */
 UNUSED static VOID CALLBACK io_nothing(PTP_CALLBACK_INSTANCE instance,
                                        PVOID context,

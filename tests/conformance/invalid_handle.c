@@ -20,7 +20,7 @@ static const char* const kind_names[KINDS] = {"an event",
 #define ALL (BIT(KINDS) - 1)
 
 static DWORD scratch;
-static BYTE byte;
+static BYTE one_byte;
 static LARGE_INTEGER number;
 static OVERLAPPED overlapped;
 
@@ -34,23 +34,15 @@ static void CALLBACK io_done(DWORD error, DWORD bytes, OVERLAPPED* ov) {
     (void)ov;
 }
 
+static HANDLE good; /* an event */
+
 static BOOL wait_for_two(HANDLE h) {
-    HANDLE both[2] = {manual_event(), h};
-    BOOL ok = WaitForMultipleObjects(2, both, FALSE, 0) != WAIT_FAILED;
-    DWORD error = GetLastError();
-    CloseHandle(both[0]);
-    SetLastError(error);
-    return ok;
+    HANDLE both[2] = {good, h};
+    return WaitForMultipleObjects(2, both, FALSE, 0) != WAIT_FAILED;
 }
 
-static BOOL signal_or_wait(HANDLE h, BOOL signals) {
-    HANDLE event = manual_event();
-    BOOL ok =
-        SignalObjectAndWait(signals ? h : event, signals ? event : h, 0, FALSE) != WAIT_FAILED;
-    DWORD error = GetLastError();
-    CloseHandle(event);
-    SetLastError(error);
-    return ok;
+static BOOL signal_and_wait(HANDLE signalled, HANDLE waited) {
+    return SignalObjectAndWait(signalled, waited, 0, FALSE) != WAIT_FAILED;
 }
 
 static BOOL duplicate(HANDLE h) {
@@ -85,10 +77,10 @@ CALL(ReleaseMutex, ReleaseMutex(h))
 CALL(SetWaitableTimer, SetWaitableTimer(h, &number, 0, NULL, NULL, FALSE))
 CALL(SetWaitableTimerEx, SetWaitableTimerEx(h, &number, 0, NULL, NULL, NULL, 0))
 CALL(CancelWaitableTimer, CancelWaitableTimer(h))
-CALL(ReadFile, ReadFile(h, &byte, 1, &scratch, NULL))
-CALL(WriteFile, WriteFile(h, &byte, 1, &scratch, NULL))
-CALL(ReadFileEx, ReadFileEx(h, &byte, 1, &overlapped, io_done))
-CALL(WriteFileEx, WriteFileEx(h, &byte, 1, &overlapped, io_done))
+CALL(ReadFile, ReadFile(h, &one_byte, 1, &scratch, NULL))
+CALL(WriteFile, WriteFile(h, &one_byte, 1, &scratch, NULL))
+CALL(ReadFileEx, ReadFileEx(h, &one_byte, 1, &overlapped, io_done))
+CALL(WriteFileEx, WriteFileEx(h, &one_byte, 1, &overlapped, io_done))
 CALL(FlushFileBuffers, FlushFileBuffers(h))
 CALL(CancelIo, CancelIo(h))
 CALL(CancelIoEx, CancelIoEx(h, NULL))
@@ -113,8 +105,8 @@ CALL(GetProcessId, GetProcessId(h))
 CALL(WaitForSingleObject, WaitForSingleObject(h, 0) != WAIT_FAILED)
 CALL(WaitForSingleObjectEx, WaitForSingleObjectEx(h, 0, TRUE) != WAIT_FAILED)
 CALL(WaitForMultipleObjects, wait_for_two(h))
-CALL(SignalObjectAndWait_signal, signal_or_wait(h, TRUE))
-CALL(SignalObjectAndWait_wait, signal_or_wait(h, FALSE))
+CALL(SignalObjectAndWait_signal, signal_and_wait(h, good))
+CALL(SignalObjectAndWait_wait, signal_and_wait(good, h))
 CALL(DuplicateHandle, duplicate(h))
 CALL(CloseHandle, CloseHandle(h))
 
@@ -136,8 +128,6 @@ static const struct function {
     {"ReadFileEx", call_ReadFileEx, FILES},
     {"WriteFileEx", call_WriteFileEx, FILES},
     {"FlushFileBuffers", call_FlushFileBuffers, FILES},
-    {"CancelIo", call_CancelIo, FILES},
-    {"CancelIoEx", call_CancelIoEx, FILES},
     {"SetFileCompletionNotificationModes", call_SetFileCompletionNotificationModes, FILES},
     {"SetFilePointer", call_SetFilePointer, FILES},
     {"SetFilePointerEx", call_SetFilePointerEx, FILES},
@@ -167,6 +157,13 @@ static const struct function {
     {"CloseHandle", call_CloseHandle, ALL},
 };
 
+static const struct function cancels[] = {
+    {"CancelIo", call_CancelIo, FILES},
+    {"CancelIoEx", call_CancelIoEx, FILES},
+};
+
+#define COUNT_OF(table) (sizeof(table) / sizeof *(table))
+
 static DWORD WINAPI thread_waits(void* gate) {
     return WaitForSingleObject(gate, WAIT_LIMIT_MS);
 }
@@ -182,25 +179,30 @@ static int is_taken(const struct function* f, HANDLE h, const char* what) {
     return 1;
 }
 
-TEST("R-SYNC-5", "handles that are not open are refused with 6 by every function") {
+static void check_not_open(const struct function* f) {
     HANDLE closed = manual_event();
     HANDLE never = (HANDLE)(ULONG_PTR)0x7FFFFFF0;
-    int taken = 0;
-    CHECK(CloseHandle(closed));
-    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
-        taken += is_taken(&functions[i], NULL, "NULL");
-        taken += is_taken(&functions[i], closed, "a closed handle");
-        taken += is_taken(&functions[i], never, "a handle that never was");
-    }
+    CHECK(CloseHandle(closed)); /* and nothing is opened before the call */
+    int taken = is_taken(f, closed, "a closed handle");
+    taken += is_taken(f, NULL, "NULL");
+    taken += is_taken(f, never, "a handle that never was");
     CHECK_EQ(taken, 0);
 }
 
-TEST("R-SYNC-5", "handles of another kind are refused with 6 by every function") {
+TEST("R-SYNC-5", "handles that are not open are refused with 6 by every function") {
+    good = manual_event();
+    call_CreateThreadpoolIo(NULL); /* what the process opens once is open now */
+    for (size_t i = 0; i < COUNT_OF(functions); i++)
+        check_not_open(&functions[i]);
+    for (size_t i = 0; i < COUNT_OF(cancels); i++)
+        check_not_open(&cancels[i]);
+    CHECK(CloseHandle(good));
+}
+
+/* One object of each kind; the thread runs until the event is set. */
+static void open_all(HANDLE of[KINDS]) {
     char pipe_name[64];
-    const char* file_name = temp_name();
-    HANDLE gate = manual_event();
-    HANDLE of[KINDS];
-    int taken = 0;
+    HANDLE self = GetCurrentProcess();
     snprintf(pipe_name,
              sizeof pipe_name,
              "\\\\.\\pipe\\rpconf-%lu-kinds",
@@ -209,37 +211,42 @@ TEST("R-SYNC-5", "handles of another kind are refused with 6 by every function")
     of[SEMAPHORE] = CreateSemaphoreA(NULL, 0, 10, NULL);
     of[MUTEX] = CreateMutexA(NULL, FALSE, NULL);
     of[TIMER] = CreateWaitableTimerA(NULL, TRUE, NULL);
-    of[DISK_FILE] = open_file(file_name,
+    of[DISK_FILE] = open_file(temp_name(),
                               GENERIC_READ | GENERIC_WRITE,
                               CREATE_NEW,
                               FILE_FLAG_OVERLAPPED | FILE_FLAG_DELETE_ON_CLOSE);
-    of[PIPE] = CreateNamedPipeA(pipe_name,
-                                PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED,
-                                PIPE_TYPE_BYTE,
-                                1,
-                                4096,
-                                4096,
-                                0,
-                                NULL);
+    of[PIPE] = CreateNamedPipeA(
+        pipe_name, PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED, PIPE_TYPE_BYTE, 1, 64, 64, 0, NULL);
     of[PORT] = CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, 1);
-    of[THREAD] = CreateThread(NULL, 0, thread_waits, gate, 0, NULL);
-    REQUIRE(DuplicateHandle(GetCurrentProcess(),
-                            GetCurrentProcess(),
-                            GetCurrentProcess(),
-                            &of[PROCESS],
-                            0,
-                            FALSE,
-                            DUPLICATE_SAME_ACCESS));
+    of[THREAD] = CreateThread(NULL, 0, thread_waits, of[EVENT], 0, NULL);
+    if (!DuplicateHandle(self, self, self, &of[PROCESS], 0, FALSE, DUPLICATE_SAME_ACCESS))
+        abort();
     for (int k = 0; k < KINDS; k++)
-        REQUIRE(of[k] != NULL && of[k] != INVALID_HANDLE_VALUE);
-    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
+        if (of[k] == NULL || of[k] == INVALID_HANDLE_VALUE)
+            abort();
+}
+
+static void check_other_kinds(const struct function* table, size_t size) {
+    HANDLE of[KINDS];
+    int taken = 0;
+    good = manual_event();
+    open_all(of);
+    for (size_t i = 0; i < size; i++)
         for (int k = 0; k < KINDS; k++)
-            if (!(functions[i].kinds & BIT(k)))
-                taken += is_taken(&functions[i], of[k], kind_names[k]);
+            if (!(table[i].kinds & BIT(k)))
+                taken += is_taken(&table[i], of[k], kind_names[k]);
     CHECK_EQ(taken, 0);
-    CHECK(SetEvent(gate));
+    CHECK(SetEvent(of[EVENT]));
     CHECK(signaled(of[THREAD]));
     for (int k = 0; k < KINDS; k++)
         CHECK(CloseHandle(of[k]));
-    CHECK(CloseHandle(gate));
+    CHECK(CloseHandle(good));
+}
+
+TEST("R-SYNC-5", "handles of another kind are refused with 6 by every function") {
+    check_other_kinds(functions, COUNT_OF(functions));
+}
+
+TEST("R-SYNC-5", "what is no file cannot be cancelled, and that is 6") {
+    check_other_kinds(cancels, COUNT_OF(cancels));
 }

@@ -386,6 +386,38 @@ TEST("R-IO-15", "thirty-two streams at once") {
     probe_end(p);
 }
 
+/* The reads of one stream complete in posting order. */
+static void check_order(const char* policy) {
+    enum { READS = 64 };
+    struct probe* p = probe_new(0, 1);
+    REQUIRE(rp_pool_set_policy(p->pool, policy));
+    struct stream* s = socket_pair(p);
+    struct op* ops[READS];
+    char sent[READS + 1] = {0};
+    REQUIRE(TrySubmitThreadpoolCallback(simple_gated, p, &p->env));
+    REQUIRE(take(p->entered, 1));
+    for (int i = 0; i < READS; i++) {
+        sent[i] = (char)('0' + i);
+        ops[i] = op_new(s);
+        REQUIRE(op_read(ops[i], 1));
+    }
+    REQUIRE(send_text(s->peer, sent));
+    SetEvent(p->gate);
+    for (int i = 0; i < READS; i++) {
+        CHECK(signaled(ops[i]->came));
+        CHECK_EQ(ops[i]->data[0], sent[i]);
+        CHECK_EQ(ops[i]->turn, i + 2); /* after the one that held the thread */
+    }
+    stream_end(s);
+    probe_end(p);
+}
+
+TEST("R-IO-15", "on one thread callbacks start in the order of completion, under every policy") {
+    for (const char* const* policy = rp_policy_names(); *policy; policy++)
+        for (int round = 0; round < 10; round++)
+            check_order(*policy);
+}
+
 TEST("R-IO-6", "Start and Cancel balance beside real operations") {
     struct probe* p = probe_new(0, 2);
     struct stream* s = socket_pair(p);

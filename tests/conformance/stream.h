@@ -20,6 +20,7 @@ struct op {
     struct stream* stream;
     HANDLE came; /* set by the callback */
     counter calls;
+    LONG turn; /* with one thread: how many callbacks had started, with this one */
     ULONG result;
     ULONG_PTR bytes;
     char data[256];
@@ -44,6 +45,7 @@ UNUSED static VOID CALLBACK on_stream(PTP_CALLBACK_INSTANCE instance,
     (void)instance;
     (void)io;
     probe_enter(s->p);
+    op->turn = count(&s->p->calls);
     op->result = result;
     op->bytes = bytes;
     InterlockedIncrement(&op->calls);

@@ -304,17 +304,6 @@ TEST("R-WAIT-13", "Wait(TRUE) leaves an armed wait armed") {
     watch_end(w);
 }
 
-/* A semaphore with a maximum of one takes the next unit when somebody has taken the one before. */
-static BOOL replace_unit(HANDLE semaphore) {
-    ULONGLONG begin = GetTickCount64();
-    while (!ReleaseSemaphore(semaphore, 1, NULL)) {
-        if (GetTickCount64() - begin > WAIT_LIMIT_MS)
-            return FALSE;
-        SwitchToThread();
-    }
-    return TRUE;
-}
-
 /* The signal may reach the wait object after SetEvent or ReleaseSemaphore has returned: the
  * callback is queued for sure once the unit is gone. */
 TEST("R-WAIT-13", "Wait(TRUE) drops a callback that is queued") {

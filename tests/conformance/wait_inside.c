@@ -13,7 +13,7 @@ struct scene {
     PTP_TIMER timer;
     PTP_WAIT wait;
     struct disk* disk; /* its probe is p */
-    HANDLE event;
+    HANDLE semaphore;
     HANDLE waiter_runs, is_queued, has_waited;
     counter waiter;      /* thread */
     counter ran, ran_on; /* thread */
@@ -61,11 +61,11 @@ static int queue_one(struct scene* s) {
             SetThreadpoolTimer(s->timer, in_ms(0), 0, 0);
         return s->timer != NULL;
     case WAIT:
-        s->event = manual_event();
+        s->semaphore = CreateSemaphoreA(NULL, 1, 1, NULL);
         s->wait = CreateThreadpoolWait(run_wait, s, env);
         if (s->wait)
-            SetThreadpoolWait(s->wait, s->event, NULL);
-        return s->wait != NULL && SetEvent(s->event);
+            SetThreadpoolWait(s->wait, s->semaphore, NULL);
+        return s->wait != NULL && replace_unit(s->semaphore);
     default:
         return s->disk->io != NULL && start(op_new(s->disk, 0), FALSE, 100);
     }
@@ -122,8 +122,8 @@ static void close_scene(struct scene* s) {
         CloseThreadpoolTimer(s->timer);
     if (s->wait)
         CloseThreadpoolWait(s->wait);
-    if (s->event)
-        CHECK(CloseHandle(s->event));
+    if (s->semaphore)
+        CHECK(CloseHandle(s->semaphore));
     CHECK(CloseHandle(s->waiter_runs));
     CHECK(CloseHandle(s->is_queued));
     CHECK(CloseHandle(s->has_waited));

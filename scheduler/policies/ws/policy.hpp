@@ -21,7 +21,10 @@ struct ws {
             return {queue::shared(task.priority), false};
         }
         if (from == no_core) {
-            return {queue::arrivals(), false};
+            // Arrivals are taken in batches, of which the newest may run first. Completions keep
+            // their order; they come from outside only where there is no ring.
+            return {task.from == origin::io ? queue::shared(priority_normal) : queue::arrivals(),
+                    false};
         }
         // LIFO is for locality of fresh work only: what has had its turn, or comes late, waits in
         // line, unless the line would be it alone (the newest end of a deque is the cheaper place).
