@@ -179,6 +179,32 @@ TEST("R-SYNC-8", "opening a name that is not there: 2, of another kind: 6, none 
     CloseHandle(e);
 }
 
+TEST("R-SYNC-8", "the wide functions refuse what the narrow ones do") {
+    static const WCHAR none[] = {'o', 'b', 'j', '.', 'n', 'o', 'n', 'e', 0};
+    static const WCHAR kind[] = {'o', 'b', 'j', '.', 'k', 'i', 'n', 'd', 0};
+    HANDLE e = CreateEventW(NULL, TRUE, FALSE, kind);
+    REQUIRE(e != NULL);
+    CHECK_FAILS(OpenEventW(SYNCHRONIZE, FALSE, none), ERROR_FILE_NOT_FOUND);
+    CHECK_FAILS(OpenSemaphoreW(SYNCHRONIZE, FALSE, none), ERROR_FILE_NOT_FOUND);
+    CHECK_FAILS(OpenMutexW(SYNCHRONIZE, FALSE, none), ERROR_FILE_NOT_FOUND);
+    CHECK_FAILS(OpenWaitableTimerW(SYNCHRONIZE, FALSE, none), ERROR_FILE_NOT_FOUND);
+    CHECK_FAILS(OpenSemaphoreW(SYNCHRONIZE, FALSE, kind), ERROR_INVALID_HANDLE);
+    CHECK_FAILS(OpenMutexW(SYNCHRONIZE, FALSE, kind), ERROR_INVALID_HANDLE);
+    CHECK_FAILS(OpenWaitableTimerW(SYNCHRONIZE, FALSE, kind), ERROR_INVALID_HANDLE);
+    CHECK_FAILS(OpenEventW(SYNCHRONIZE, FALSE, NULL), ERROR_INVALID_PARAMETER);
+    CHECK_FAILS(OpenSemaphoreW(SYNCHRONIZE, FALSE, NULL), ERROR_INVALID_PARAMETER);
+    CHECK_FAILS(OpenMutexW(SYNCHRONIZE, FALSE, NULL), ERROR_INVALID_PARAMETER);
+    CHECK_FAILS(OpenWaitableTimerW(SYNCHRONIZE, FALSE, NULL), ERROR_INVALID_PARAMETER);
+    CHECK_FAILS(CreateSemaphoreW(NULL, 1, 2, kind), ERROR_INVALID_HANDLE);
+    CHECK_FAILS(CreateMutexW(NULL, FALSE, kind), ERROR_INVALID_HANDLE);
+    CHECK_FAILS(CreateWaitableTimerW(NULL, FALSE, kind), ERROR_INVALID_HANDLE);
+    CHECK_FAILS(CreateWaitableTimerExW(NULL, kind, 0, TIMER_ALL_ACCESS), ERROR_INVALID_HANDLE);
+    CHECK_FAILS(CreateSemaphoreW(NULL, 3, 2, NULL), ERROR_INVALID_PARAMETER);
+    CHECK_FAILS(CreateSemaphoreW(NULL, -1, 2, NULL), ERROR_INVALID_PARAMETER);
+    CHECK_FAILS(CreateSemaphoreW(NULL, 0, 0, NULL), ERROR_INVALID_PARAMETER);
+    CHECK(CloseHandle(e));
+}
+
 TEST("R-SYNC-10", "PulseEvent leaves the event nonsignaled, whoever waited") {
     HANDLE manual = CreateEventA(NULL, TRUE, TRUE, NULL), once = auto_event();
     CHECK(PulseEvent(manual));
