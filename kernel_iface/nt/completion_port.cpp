@@ -170,7 +170,7 @@ public:
 
     void operation_started(io_operation& /*op*/) noexcept override {}
 
-    void packet(io_operation& op) noexcept override {
+    [[nodiscard]] bool take_packet(io_operation& op) noexcept override {
         static_assert(sizeof(port_packet) <= sizeof op.client);
         auto* packet = new (op.client) port_packet;
         packet->op = &op;
@@ -179,6 +179,7 @@ public:
         packet->bytes = op.bytes;
         packet->code = op.status;
         port_->insert(*packet);
+        return true;
     }
 
     void file_closed() noexcept override;

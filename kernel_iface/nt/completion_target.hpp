@@ -28,9 +28,14 @@ public:
     virtual void operation_started(io_operation& op) noexcept = 0;
     /// The operation has ended: OVERLAPPED, hEvent and the file's own state are already written and
     /// op.status and op.bytes hold the result. The target takes over one hold of `op` and drops it
-    /// when it has read what it needs. Runs on whatever thread reaped the completion, and may run
-    /// user code there.
-    virtual void packet(io_operation& op) noexcept = 0;
+    /// when it has read what it needs. Called on whatever thread reaped the completion, before the
+    /// next operation in turn is armed, so that packets come in the order of completion. False: the
+    /// packet is to be run here and now, by run_packet, once the next operation is armed.
+    [[nodiscard]] virtual bool take_packet(io_operation& op) noexcept = 0;
+
+    /// After take_packet said false: runs user code.
+    virtual void run_packet(io_operation& /*op*/) noexcept {}
+
     /// The bound file object is gone.
     virtual void file_closed() noexcept = 0;
 

@@ -9,7 +9,7 @@
 //   complete(res), on the sink's thread, any number of times: armed again for the rest, or after a
 //     poll when a non-blocking descriptor said EAGAIN, until it is decided
 //   end: out of the list (no longer cancellable) -> InternalHigh, Internal, and with it the file's
-//     signal or hEvent -> the next in turn is armed -> packet -> descriptor let go
+//     signal or hEvent -> packet -> the next in turn is armed -> descriptor let go
 //
 // An asynchronous call never completes on the spot: it returns pending, and packets always come,
 // with FILE_SKIP_COMPLETION_PORT_ON_SUCCESS too (it suppresses packets of synchronous success
@@ -212,12 +212,16 @@ void end_operation(io_operation& op, ntstatus code) noexcept {
     }
     // From here on the OVERLAPPED belongs to the program again.
     io_operation* next = file.finish(op);
+    bool runs_packet = false;
+    if (op.target != nullptr && !op.is_packet_suppressed) {
+        op.hold();
+        runs_packet = !op.target->take_packet(op);
+    }
     if (next != nullptr) {
         next->sink->arm(*next);
     }
-    if (op.target != nullptr && !op.is_packet_suppressed) {
-        op.hold();
-        op.target->packet(op);
+    if (runs_packet) {
+        op.target->run_packet(op);
     }
     if (op.apcs != nullptr) {
         op.hold(); // the APC's

@@ -18,15 +18,22 @@ constinit kernel::slab io_slab{sizeof(io), alignof(io)};
 
 } // namespace
 
-/// A packet waiting in a queue; lives in the operation.
+/// A packet and a turn, both waiting; lives in the operation. Turns are items of the scheduler, in
+/// whatever queue its policy chose, and packets wait in a list of the object, oldest first. Whoever
+/// is given a turn runs the oldest packet, not the one it came with: so callbacks of one object
+/// start in the order of completion, whichever thread reaped them and whatever the queues do. The
+/// operation is held once for its packet and once for its turn.
 struct io::queued_packet : sched::item {
     io* owner;
     nt::io_operation* op;
+    queued_packet* next;
 
     static void run_one(sched::item& self, sched::worker& w) noexcept {
-        auto& packet = static_cast<queued_packet&>(self);
-        io& owner = *packet.owner;
-        owner.deliver(w, *packet.op);
+        auto& turn = static_cast<queued_packet&>(self);
+        io& owner = *turn.owner;
+        nt::io_operation& holder = *turn.op;
+        owner.deliver(w, owner.oldest_packet());
+        holder.drop();
         owner.let_go_of_memory();
     }
 };
@@ -164,10 +171,10 @@ void io::check_starts() noexcept {
     }
 }
 
-void io::packet(nt::io_operation& op) noexcept {
-    if (engine_.may_run_inline()) {
-        deliver(*sched::worker::current(), op);
-        return;
+bool io::take_packet(nt::io_operation& op) noexcept {
+    // mo: relaxed, only this thread's own packets matter: one that it queued comes first.
+    if (!has_packets_.load(std::memory_order_relaxed) && engine_.may_run_inline()) {
+        return false;
     }
     static_assert(sizeof(queued_packet) <= sizeof op.client);
     auto* queued = new (op.client) queued_packet;
@@ -175,10 +182,34 @@ void io::packet(nt::io_operation& op) noexcept {
     queued->priority = priority;
     queued->owner = this;
     queued->op = &op;
-    // Until it is delivered: the file, and with it this object's memory, may go before.
+    queued->next = nullptr;
+    op.hold(); // the turn's
+    // Until the turn was had: the file, and with it this object's memory, may go before.
     // mo: relaxed, the file has a hold.
     memory_holds_.fetch_add(1, std::memory_order_relaxed);
+    {
+        const std::lock_guard guard(packets_lock_);
+        (oldest_ == nullptr ? oldest_ : newest_->next) = queued;
+        newest_ = queued;
+        // mo: relaxed, as above.
+        has_packets_.store(true, std::memory_order_relaxed);
+    }
     engine_.place(*queued, sched::origin::io);
+    return true;
+}
+
+void io::run_packet(nt::io_operation& op) noexcept {
+    deliver(*sched::worker::current(), op);
+}
+
+/// There is one for each turn.
+nt::io_operation& io::oldest_packet() noexcept {
+    const std::lock_guard guard(packets_lock_);
+    queued_packet* const first = oldest_;
+    oldest_ = first->next;
+    // mo: relaxed, see take_packet.
+    has_packets_.store(oldest_ != nullptr, std::memory_order_relaxed);
+    return *first->op;
 }
 
 void io::deliver(sched::worker& w, nt::io_operation& op) noexcept {

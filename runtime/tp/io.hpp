@@ -46,7 +46,8 @@ public:
     [[nodiscard]] bool cancel_start() noexcept;
 
     void operation_started(nt::io_operation& op) noexcept override;
-    void packet(nt::io_operation& op) noexcept override;
+    [[nodiscard]] bool take_packet(nt::io_operation& op) noexcept override;
+    void run_packet(nt::io_operation& op) noexcept override;
     void file_closed() noexcept override;
 
 private:
@@ -61,15 +62,20 @@ private:
     void deliver(sched::worker& w, nt::io_operation& op) noexcept;
     uint32_t drop_started() noexcept override;
     void destroy() noexcept override;
+    [[nodiscard]] nt::io_operation& oldest_packet() noexcept;
     void let_go_of_memory() noexcept;
 
     const PTP_WIN32_IO_CALLBACK callback_;
     const LPOVERLAPPED_COMPLETION_ROUTINE routine_; // instead of callback_ (R-BIND-1)
     sched::engine& engine_; // one reference: the file's operations are armed on it
     kernel::spin_lock credits_lock_;
-    std::atomic<uint64_t> epoch_{0};        // written under credits_lock_
-    uint32_t dropped_ = 0;                  // guard: credits_lock_; starts that a drop overtook
-    std::atomic<int32_t> in_flight_{0};     // operations; counted in verifier mode only
+    std::atomic<uint64_t> epoch_{0};    // written under credits_lock_
+    uint32_t dropped_ = 0;              // guard: credits_lock_; starts that a drop overtook
+    std::atomic<int32_t> in_flight_{0}; // operations; counted in verifier mode only
+    kernel::spin_lock packets_lock_;
+    queued_packet* oldest_ = nullptr;       // guard: packets_lock_
+    queued_packet* newest_ = nullptr;       // guard: packets_lock_; meaningless without oldest_
+    std::atomic<bool> has_packets_{false};  // is oldest_ set? written under packets_lock_
     std::atomic<uint32_t> memory_holds_{2}; // the logical life, the file object, queued packets
 };
 

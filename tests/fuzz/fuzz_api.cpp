@@ -9,16 +9,22 @@ namespace {
 
 uint64_t calls = 0;
 
-[[maybe_unused]] const int printed_at_exit = std::atexit([] {
-    std::fprintf(stderr, "%llu calls of the API\n", static_cast<unsigned long long>(calls));
-});
+void count_calls(uint64_t more) {
+    constexpr uint64_t million = 1'000'000;
+    if ((calls + more) / million != calls / million) {
+        std::fprintf(stderr,
+                     "%llu million calls\n",
+                     static_cast<unsigned long long>((calls + more) / million));
+    }
+    calls += more;
+}
 
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
     rp::fuzz::machine machine;
     rp::fuzz::program program(bytes, size);
-    calls += machine.run(program);
+    count_calls(machine.run(program));
     if (!machine.difference().empty()) {
         std::fprintf(stderr, "difference: %s\n", machine.difference().c_str());
         std::abort();

@@ -34,9 +34,10 @@ class counting_target final : public completion_target {
 public:
     void operation_started(io_operation&) noexcept override { ++started; }
 
-    void packet(io_operation& op) noexcept override {
+    bool take_packet(io_operation& op) noexcept override {
         ++ended;
         op.drop();
+        return true;
     }
 
     void file_closed() noexcept override { ++closed; }

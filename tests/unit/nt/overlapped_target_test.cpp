@@ -79,7 +79,7 @@ class recording_target final : public completion_target {
 public:
     void operation_started(io_operation& op) noexcept override { op.target_epoch = ++started; }
 
-    void packet(io_operation& op) noexcept override {
+    bool take_packet(io_operation& op) noexcept override {
         bool was_set = false;
         if (op.event != nullptr) {
             was_set = wait_handles({&op.event, 1}, false, poll_deadline) == status::success;
@@ -92,6 +92,7 @@ public:
                            was_set});
         CHECK(closed == 0);
         op.drop();
+        return true;
     }
 
     void file_closed() noexcept override { ++closed; }
