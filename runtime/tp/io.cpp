@@ -173,7 +173,7 @@ void io::check_starts() noexcept {
 
 bool io::take_packet(nt::io_operation& op) noexcept {
     // mo: relaxed, only this thread's own packets matter: one that it queued comes first.
-    if (!has_packets_.load(std::memory_order_relaxed) && engine_.may_run_inline()) {
+    if (oldest_.load(std::memory_order_relaxed) == nullptr && engine_.may_run_inline()) {
         return false;
     }
     static_assert(sizeof(queued_packet) <= sizeof op.client);
@@ -189,10 +189,14 @@ bool io::take_packet(nt::io_operation& op) noexcept {
     memory_holds_.fetch_add(1, std::memory_order_relaxed);
     {
         const std::lock_guard guard(packets_lock_);
-        (oldest_ == nullptr ? oldest_ : newest_->next) = queued;
+        // mo: relaxed, guard: packets_lock_.
+        if (oldest_.load(std::memory_order_relaxed) == nullptr) {
+            // mo: relaxed, as above.
+            oldest_.store(queued, std::memory_order_relaxed);
+        } else {
+            newest_->next = queued;
+        }
         newest_ = queued;
-        // mo: relaxed, as above.
-        has_packets_.store(true, std::memory_order_relaxed);
     }
     engine_.place(*queued, sched::origin::io);
     return true;
@@ -205,10 +209,10 @@ void io::run_packet(nt::io_operation& op) noexcept {
 /// There is one for each turn.
 nt::io_operation& io::oldest_packet() noexcept {
     const std::lock_guard guard(packets_lock_);
-    queued_packet* const first = oldest_;
-    oldest_ = first->next;
-    // mo: relaxed, see take_packet.
-    has_packets_.store(oldest_ != nullptr, std::memory_order_relaxed);
+    // mo: relaxed, guard: packets_lock_.
+    queued_packet* const first = oldest_.load(std::memory_order_relaxed);
+    // mo: relaxed, as above.
+    oldest_.store(first->next, std::memory_order_relaxed);
     return *first->op;
 }
 

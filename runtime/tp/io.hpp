@@ -73,9 +73,8 @@ private:
     uint32_t dropped_ = 0;              // guard: credits_lock_; starts that a drop overtook
     std::atomic<int32_t> in_flight_{0}; // operations; counted in verifier mode only
     kernel::spin_lock packets_lock_;
-    queued_packet* oldest_ = nullptr;       // guard: packets_lock_
+    std::atomic<queued_packet*> oldest_{nullptr}; // written under packets_lock_
     queued_packet* newest_ = nullptr;       // guard: packets_lock_; meaningless without oldest_
-    std::atomic<bool> has_packets_{false};  // is oldest_ set? written under packets_lock_
     std::atomic<uint32_t> memory_holds_{2}; // the logical life, the file object, queued packets
 };
 

@@ -21,10 +21,7 @@ struct ws {
             return {queue::shared(task.priority), false};
         }
         if (from == no_core) {
-            // Arrivals are taken in batches, of which the newest may run first. Completions keep
-            // their order; they come from outside only where there is no ring.
-            return {task.from == origin::io ? queue::shared(priority_normal) : queue::arrivals(),
-                    false};
+            return {queue::arrivals(), false};
         }
         // LIFO is for locality of fresh work only: what has had its turn, or comes late, waits in
         // line, unless the line would be it alone (the newest end of a deque is the cheaper place).
