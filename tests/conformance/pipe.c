@@ -345,26 +345,6 @@ TEST("W32-PIPE-7", "reading and writing before there is a client: ERROR_PIPE_LIS
     CHECK(CloseHandle(s));
 }
 
-/* The thread that ends an operation may be interrupted between the two. */
-TEST("R-OVL-6", "an OVERLAPPED and its event can be used again once the status is final") {
-    struct ends e = ends_new();
-    struct job* j = job_new();
-    DWORD moved;
-    for (int i = 0; i < 2000; i++) {
-        REQUIRE(pending(ReadFile(e.server, j->data, 1, NULL, &j->ov)));
-        REQUIRE(put(e.client, "x"));
-        while (!HasOverlappedIoCompleted(&j->ov))
-            SwitchToThread();
-        CHECK_FAILS(ReadFile(e.server, j->data, 1, NULL, &j->ov), ERROR_IO_PENDING);
-        CHECK_EQ(WaitForSingleObject(j->ov.hEvent, 0), WAIT_TIMEOUT);
-        REQUIRE(put(e.client, "y"));
-        REQUIRE(GetOverlappedResult(e.server, &j->ov, &moved, TRUE));
-        CHECK(moved == 1 && j->data[0] == 'y');
-    }
-    job_end(j);
-    ends_close(&e);
-}
-
 TEST("R-FILE-5", "data goes both ways, in order") {
     struct ends e = ends_new();
     struct job *a = job_new(), *b = job_new();

@@ -59,3 +59,41 @@ TEST("W32-PIPE-8", "DisconnectNamedPipe while ConnectNamedPipe waits ends it wit
     CHECK(CloseHandle(c));
     CHECK(CloseHandle(s));
 }
+
+static counter is_busy;
+
+static void burn(void* unused) {
+    (void)unused;
+    while (count(&is_busy))
+        YieldProcessor();
+}
+
+/* DisconnectNamedPipe returns as soon as the operation is over: the thread that ends it is then
+ * often still at it, above all while others want the processors. */
+TEST("R-OVL-6", "an OVERLAPPED and its event can be used again once the status is final") {
+    struct helper* load[4];
+    char name[64];
+    OVERLAPPED* ov = fresh(sizeof *ov);
+    DWORD bytes;
+    ov->hEvent = manual_event();
+    InterlockedExchange(&is_busy, 1);
+    for (int i = 0; i < 4; i++)
+        load[i] = helper_start(burn, NULL);
+    for (int i = 0; i < 1500; i++) {
+        snprintf(name, sizeof name, "\\\\.\\pipe\\rpconf-again-%d", i);
+        HANDLE s = server_new(name, PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED, 1);
+        CHECK_FAILS(ConnectNamedPipe(s, ov), ERROR_IO_PENDING);
+        CHECK(DisconnectNamedPipe(s));
+        CHECK(HasOverlappedIoCompleted(ov));
+        CHECK_FAILS(ConnectNamedPipe(s, ov), ERROR_IO_PENDING);
+        HANDLE c = CreateFileA(name, GENERIC_READ, 0, NULL, OPEN_EXISTING, 0, NULL);
+        CHECK(c != INVALID_HANDLE_VALUE);
+        REQUIRE(GetOverlappedResult(s, ov, &bytes, TRUE));
+        CHECK(CloseHandle(c));
+        CHECK(CloseHandle(s));
+    }
+    InterlockedExchange(&is_busy, 0);
+    for (int i = 0; i < 4; i++)
+        CHECK(helper_join(load[i]));
+    CHECK(CloseHandle(ov->hEvent));
+}
