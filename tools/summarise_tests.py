@@ -6,8 +6,9 @@
 
 Names what failed and what was skipped with the reason, then prints on the last line alone
 `N passed, N failed, N skipped`. Single test cases are counted where the program says how many it
-ran (the conformance programs and doctest); any other test counts as one. Exit code 1 when something
-failed or nothing passed.
+ran (the conformance programs and doctest); any other test counts as one. What the failed ones
+printed is repeated, its ends only when it is long. Exit code 1 when something failed or nothing
+passed.
 """
 
 import json
@@ -23,6 +24,22 @@ REASON = re.compile(
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
+SHOWN_LINES = 40  # of what a failed test printed, at each end
+
+
+def text_of(entry):
+    return ANSI.sub("", entry.get("stdout", "") + "\n" + entry.get("stderr", ""))
+
+
+def ends_of(text):
+    """The first and the last lines, indented."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    if len(lines) > 2 * SHOWN_LINES:
+        left_out = f"[{len(lines) - 2 * SHOWN_LINES} lines left out]"
+        lines = [*lines[:SHOWN_LINES], left_out, *lines[-SHOWN_LINES:]]
+    return ["    " + line for line in lines]
+
+
 def reasons_in(output):
     found = [next(group for group in match if group).strip() for match in REASON.findall(output)]
     return list(dict.fromkeys(found))
@@ -30,7 +47,7 @@ def reasons_in(output):
 
 def count(entry):
     """(passed, failed, skipped, reasons) of one meson test."""
-    output = ANSI.sub("", entry.get("stdout", "") + "\n" + entry.get("stderr", ""))
+    output = text_of(entry)
     result = entry["result"]
     passed = failed = skipped = 0
     if counts := COUNTS.findall(output):
@@ -64,6 +81,7 @@ def summarise(parts):
             totals = [total + more for total, more in zip(totals, counts)]
             if counts[1]:
                 lines.append(f"FAILED   {part}: {name} ({entry['result']}, {counts[1]} failed)")
+                lines += ends_of(text_of(entry))
             if counts[2]:
                 key = (name, counts[2], "; ".join(reasons) or "no reason given")
                 skips.setdefault(key, []).append(part)

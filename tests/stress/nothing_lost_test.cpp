@@ -53,6 +53,12 @@ struct ledger {
     uint64_t cancelled = 0;
     std::atomic<uint64_t> ran{0};
 
+    /// The last thing a callback does here: whoever counts it may free what it used.
+    void note_run() {
+        // mo: release, pairs test.ledger (adds_up).
+        ran.fetch_add(1, std::memory_order_release);
+    }
+
     /// No callback is pending or running any more: what has not run was cancelled.
     void settle() {
         // mo: relaxed, the wait or close before has ordered the callbacks.
@@ -60,8 +66,8 @@ struct ledger {
     }
 
     [[nodiscard]] bool adds_up() const {
-        // mo: relaxed, as above.
-        return ran.load(std::memory_order_relaxed) + cancelled == accepted;
+        // mo: acquire, pairs test.ledger (note_run).
+        return ran.load(std::memory_order_acquire) + cancelled == accepted;
     }
 };
 
@@ -81,33 +87,28 @@ void end(item& one) {
     doubled.fetch_add(one.ended.fetch_add(1, std::memory_order_relaxed), std::memory_order_relaxed);
 }
 
-void note_run(ledger& account) {
-    // mo: relaxed, read after a wait, or polled.
-    account.ran.fetch_add(1, std::memory_order_relaxed);
-}
-
 VOID CALLBACK on_work(PTP_CALLBACK_INSTANCE, PVOID context, PTP_WORK) {
-    note_run(*static_cast<ledger*>(context));
+    static_cast<ledger*>(context)->note_run();
 }
 
 VOID CALLBACK on_timer(PTP_CALLBACK_INSTANCE, PVOID context, PTP_TIMER) {
-    note_run(*static_cast<ledger*>(context));
+    static_cast<ledger*>(context)->note_run();
 }
 
 VOID CALLBACK on_wait(PTP_CALLBACK_INSTANCE, PVOID context, PTP_WAIT, TP_WAIT_RESULT) {
-    note_run(*static_cast<ledger*>(context));
+    static_cast<ledger*>(context)->note_run();
 }
 
 VOID CALLBACK on_simple(PTP_CALLBACK_INSTANCE, PVOID context) {
     auto& one = *static_cast<item*>(context);
     end(one);
-    note_run(*one.account);
+    one.account->note_run();
 }
 
 VOID CALLBACK
 on_read(PTP_CALLBACK_INSTANCE, PVOID context, PVOID overlapped, ULONG, ULONG_PTR, PTP_IO) {
     end(*CONTAINING_RECORD(overlapped, item, overlapped));
-    note_run(*static_cast<ledger*>(context));
+    static_cast<ledger*>(context)->note_run();
 }
 
 VOID CALLBACK on_group_cancel(PVOID context, PVOID) {
