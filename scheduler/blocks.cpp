@@ -107,6 +107,8 @@ unsigned fifo::take(item** out, unsigned limit) noexcept {
     }
     // mo: relaxed, as in push.
     size_.store(available - count, std::memory_order_relaxed);
+    // mo: relaxed, guard: lock_.
+    taken_.store(taken_.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
     return count;
 }
 

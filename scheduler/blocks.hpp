@@ -62,6 +62,12 @@ public:
         return size_.load(std::memory_order_relaxed);
     }
 
+    /// How many have been taken so far.
+    [[nodiscard]] uint64_t taken() const noexcept {
+        // mo: relaxed, compared with itself later.
+        return taken_.load(std::memory_order_relaxed);
+    }
+
 private:
     void append(item& it) noexcept;
 
@@ -73,7 +79,8 @@ private:
     unsigned tail_index_ = block::capacity;
     item* linked_head_ = nullptr; // items that found no block; younger than every block
     item* linked_tail_ = nullptr;
-    std::atomic<size_t> size_{0}; // written under lock_
+    std::atomic<size_t> size_{0};    // written under lock_
+    std::atomic<uint64_t> taken_{0}; // written under lock_
 };
 
 /// One producer, many consumers: the arrivals of one foreign thread, or a core's own waiting line.
@@ -100,6 +107,12 @@ public:
         // mo: relaxed, as above; read second so that the difference is never negative for long.
         const uint64_t pushed = pushed_.load(std::memory_order_relaxed);
         return pushed > taken ? pushed - taken : 0;
+    }
+
+    /// How many have been taken so far.
+    [[nodiscard]] uint64_t taken() const noexcept {
+        // mo: relaxed, compared with itself later.
+        return taken_.load(std::memory_order_relaxed);
     }
 
 private:

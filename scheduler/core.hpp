@@ -6,6 +6,8 @@
 #include "scheduler/deque.hpp"
 #include "scheduler/policy.hpp"
 
+#include <array>
+
 namespace rp::sched {
 
 struct core {
@@ -27,9 +29,17 @@ struct core {
     uint64_t turn = 0;
     uint64_t random_state;
     uint32_t wakes_left_out = 0; ///< since the last wake for a lone requeued object
+    std::array<uint64_t, scratch_words> policy_words{};
 
     /// Neither held nor idle: the pool's maximum leaves no room for it. Guard: the roster lock.
     bool is_closed = false;
+
+    /// What waits in these parts (action::from_...).
+    [[nodiscard]] size_t length_of(uint8_t parts) const noexcept {
+        return ((parts & action::from_deque) != 0 ? fresh.size() : 0) +
+               ((parts & action::from_line) != 0 ? line.size() : 0) +
+               ((parts & action::from_inbox) != 0 ? inbox.size() : 0);
+    }
 
     [[nodiscard]] size_t length() const noexcept {
         return fresh.size() + line.size() + inbox.size();

@@ -91,9 +91,16 @@ struct lane_owner {
     }
 };
 
-engine::engine(bool runs_completions_inline, bool reads_everything)
-    : runs_completions_inline_(runs_completions_inline), reads_everything_(reads_everything),
+engine::engine(const traits& of_policy)
+    : runs_completions_inline_(of_policy.runs_completions_inline),
+      reads_everything_(of_policy.reads_everything), uses_classes_(of_policy.uses_classes),
       serial_(next_serial()) {
+    for (unsigned i = 0; of_policy.has_class_queues && i < class_count; ++i) {
+        class_queues_.push_back(std::make_unique<fifo>(blocks_));
+    }
+    if (of_policy.follows_requests) {
+        requests_ = std::make_unique<request_table>();
+    }
     const uint32_t usable = std::clamp(kernel::machine_topology().usable, 1U, crowd::cores_max);
     cores_.reserve(usable);
     for (uint32_t c = 0; c < usable; ++c) {
@@ -267,6 +274,7 @@ bool engine::has_started() const noexcept {
 }
 
 bool engine::take_settings(const engine& from) noexcept {
+    classes_.copy(from.classes_);
     // mo: relaxed (all below), settings.
     set_maximum(from.maximum_.load(std::memory_order_relaxed));
     set_stack_bytes(from.stack_bytes_.load(std::memory_order_relaxed));
@@ -356,6 +364,26 @@ size_t engine::arrivals_length() const noexcept {
     return length;
 }
 
+uint64_t engine::arrivals_taken() const noexcept {
+    // mo: acquire, pairs engine.lanes (arrival_lane).
+    const uint32_t count = lane_count_.load(std::memory_order_acquire);
+    uint64_t taken = 0;
+    for (uint32_t i = 0; i < count; ++i) {
+        // mo: relaxed, published by the count.
+        taken += lanes_[i].load(std::memory_order_relaxed)->items.taken();
+    }
+    return taken;
+}
+
+uint64_t engine::callbacks_begun() const noexcept {
+    uint64_t begun = 0;
+    for_each_worker([&begun](const worker& w) {
+        // mo: relaxed, compared with itself later.
+        begun += w.started_.load(std::memory_order_relaxed);
+    });
+    return begun;
+}
+
 bool engine::has_arrivals() const noexcept {
     return arrivals_length() != 0;
 }
@@ -374,9 +402,9 @@ unsigned engine::take_arrivals(item** out, unsigned limit, uint32_t start) noexc
     return 0;
 }
 
-bool engine::has_work_to_share(const core& c) const noexcept {
+bool engine::has_work_to_share(const core& c, uint8_t parts) noexcept {
     // mo: relaxed, a hint: the monitor looks after a lone item whose holder turns out to be stuck.
-    return c.length() > (c.holder.load(std::memory_order_relaxed) != nullptr ? 1U : 0U);
+    return c.length_of(parts) > (c.holder.load(std::memory_order_relaxed) != nullptr ? 1U : 0U);
 }
 
 } // namespace rp::sched

@@ -13,9 +13,12 @@
 // completes exactly once; no worker exits with requests in flight.
 #include "kernel_iface/linux/io_request.hpp"
 #include "scheduler/blocks.hpp"
+#include "scheduler/classes.hpp"
 #include "scheduler/core.hpp"
 #include "scheduler/crowd.hpp"
 #include "scheduler/policy.hpp"
+#include "scheduler/requests.hpp"
+#include "scheduler/sorted.hpp"
 #include "scheduler/timers.hpp"
 #include "scheduler/worker.hpp"
 
@@ -24,6 +27,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -50,8 +54,9 @@ public:
     static constexpr uint32_t threads_max = 16383;
     static constexpr uint32_t default_maximum = 500; // R-POOL-5
 
-    /// Makes an engine running the named policy; nullptr for an unknown name or when out of memory.
-    /// The caller has the first of its references.
+    /// Makes an engine running a policy, NAME[:KNOB=VALUE,...]; nullptr for a spec that
+    /// policy_problem() complains about, or when out of memory. The caller has the first of its
+    /// references.
     static engine* create(std::string_view policy) noexcept;
 
     void retain() noexcept;
@@ -63,7 +68,16 @@ public:
 
     /// Makes `it` runnable. Never fails, never blocks.
     virtual void place(item& it, origin from) noexcept = 0;
+
+    /// What it was created with, by the policy's own name. Static storage.
     [[nodiscard]] virtual const char* policy_name() const noexcept = 0;
+
+    /// For a callback running on `w`, which is in user code: has it had its time?
+    [[nodiscard]] virtual bool should_yield(worker& w) noexcept = 0;
+
+    [[nodiscard]] class_table& classes() noexcept { return classes_; }
+
+    [[nodiscard]] bool uses_classes() const noexcept { return uses_classes_; }
 
     /// For an item whose callback has just returned on `w` and that is queued again: would `w` take
     /// it next? Then its next call may be run without a way through the queue. Counts as a turn.
@@ -106,7 +120,15 @@ public:
     [[nodiscard]] engine_statistics statistics() const noexcept;
 
 protected:
-    engine(bool runs_completions_inline, bool reads_everything);
+    struct traits {
+        bool runs_completions_inline = true;
+        bool reads_everything = false;
+        bool uses_classes = false;
+        bool has_class_queues = false;
+        bool follows_requests = false;
+    };
+
+    explicit engine(const traits& of_policy);
     virtual ~engine();
 
     // --- the template's half -------------------------------------------------------------------
@@ -115,14 +137,32 @@ protected:
     /// Is there anything in a queue that core `c` reads?
     [[nodiscard]] virtual bool has_work_for(core_id c) const noexcept = 0;
 
+    /// The monitor's tick, for the policy's own.
+    virtual void tick_policy() noexcept = 0;
+
     // --- queues --------------------------------------------------------------------------------
     /// The calling thread's arrival lane, made on first use; nullptr when out of memory.
     lane* arrival_lane() noexcept;
     [[nodiscard]] size_t arrivals_length() const noexcept;
     [[nodiscard]] bool has_arrivals() const noexcept;
+    [[nodiscard]] uint64_t arrivals_taken() const noexcept;
+    [[nodiscard]] uint64_t callbacks_begun() const noexcept;
     unsigned take_arrivals(item** out, unsigned limit, uint32_t start) noexcept;
-    /// Is a single waiting item of `c` about to be taken by its own holder?
-    [[nodiscard]] bool has_work_to_share(const core& c) const noexcept;
+
+    /// What waits in the queues that belong to no core and no thread.
+    [[nodiscard]] size_t central_length() const noexcept {
+        size_t length = sorted_.size();
+        for (const fifo& f : shared_) {
+            length += f.size();
+        }
+        for (const auto& f : class_queues_) {
+            length += f->size();
+        }
+        return length;
+    }
+
+    /// Have these parts of `c` more than a single item that its own holder is about to take?
+    [[nodiscard]] static bool has_work_to_share(const core& c, uint8_t parts) noexcept;
 
     /// How many cores a policy may use: at least one.
     [[nodiscard]] uint32_t core_count() const noexcept {
@@ -162,9 +202,14 @@ protected:
 
     const bool runs_completions_inline_;
     const bool reads_everything_;
+    const bool uses_classes_;
     block_pool blocks_;
     std::vector<std::unique_ptr<core>> cores_;
     std::array<fifo, priority_count> shared_{fifo(blocks_), fifo(blocks_), fifo(blocks_)};
+    sorted_queue sorted_;
+    std::vector<std::unique_ptr<fifo>> class_queues_; // class_count of them, or none
+    class_table classes_;
+    std::unique_ptr<request_table> requests_; // for policies that follow them
     crowd crowd_;
     std::atomic<uint32_t> surplus_{0}; // workers that should leave
 
@@ -291,9 +336,10 @@ private:
     uint64_t seen_arm_rounds_ = 0;
 };
 
-/// Names of the policies in this build, NULL-terminated.
+/// Names of the policies, NULL-terminated. The first is the default.
 const char* const* policy_names() noexcept;
-[[nodiscard]] bool is_policy(std::string_view name) noexcept;
+/// What is wrong with NAME[:KNOB=VALUE,...], in a sentence; empty when it can be used.
+[[nodiscard]] std::string policy_problem(std::string_view spec);
 /// "io_uring (...)" or "threads (cause)".
 const char* completion_source_description() noexcept;
 

@@ -3,18 +3,29 @@
 // The engine's hot half: placing items and the loop of a core, compiled once for each policy.
 #include "kernel_iface/linux/clock.hpp"
 #include "scheduler/engine.hpp"
+#include "scheduler/engine_context.hpp"
+#include "scheduler/near.hpp"
 #include "scheduler/visit.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace rp::sched {
 
 template <class Policy>
 class engine_of final : public engine {
 public:
-    engine_of() : engine(Policy::runs_completions_inline(), Policy::reads_everything) {}
+    engine_of(Policy policy, const char* name)
+        : engine({.runs_completions_inline = policy.runs_completions_inline(),
+                  .reads_everything = Policy::reads_everything,
+                  .uses_classes = Policy::uses_classes,
+                  .has_class_queues = Policy::has_class_queues,
+                  .follows_requests = Policy::follows_requests}),
+          name_(name), policy_(std::move(policy)) {}
 
-    [[nodiscard]] const char* policy_name() const noexcept override { return Policy::name; }
+    [[nodiscard]] const char* policy_name() const noexcept override {
+        return policy_.shown_name(name_);
+    }
 
     void place(item& it, origin from) noexcept override {
         worker* w = worker::current();
@@ -32,6 +43,9 @@ public:
             own->turn % orphan_period == 0 || !own->fresh.holds_only(it) || own->line.size() != 0) {
             return false;
         }
+        if constexpr (Policy::follows_requests) {
+            return false; // the next call is another item of its request
+        }
         context c{*this, own->random_state};
         const step s{0, 0, own->turn};
         if (policy_.next(c, own->id, s).what != action::kind::take_newest) {
@@ -41,42 +55,27 @@ public:
         return true;
     }
 
+    bool should_yield(worker& w) noexcept override {
+        core* own = w.enter();
+        bool answer = false;
+        if (own != nullptr && policy_.wants_times()) {
+            context c{*this, own->random_state};
+            answer = policy_.should_yield(c, own->id, kernel::now_ns() - w.item_began_ns_);
+        }
+        w.leave();
+        return answer;
+    }
+
 private:
+    using context = engine_context<engine_of>;
+    friend context;
+
     static constexpr unsigned arrival_batch = 32;
     static constexpr unsigned steal_batch = 128;
     static constexpr unsigned poll_budget = 32;
     static constexpr int32_t spin_max_ns = 20'000;
     /// Whatever the policy says, a core looks for a core that nobody serves this often (items).
     static constexpr uint64_t orphan_period = 16;
-
-    /// What a policy sees.
-    struct context {
-        const engine_of& self;
-        uint64_t& random_state;
-
-        [[nodiscard]] int32_t cores() const noexcept {
-            return static_cast<int32_t>(self.core_count());
-        }
-
-        uint32_t random() noexcept { return next_random(random_state); }
-
-        [[nodiscard]] size_t length(queue q) const noexcept {
-            switch (q.of) {
-            case queue::kind::core:
-                return self.cores_[self.nearest_core(q.index)]->length();
-            case queue::kind::shared:
-                return self.shared_[nearest_priority(q.index)].size();
-            default:
-                return self.arrivals_length();
-            }
-        }
-
-        [[nodiscard]] bool has_holder(core_id c) const noexcept {
-            // mo: relaxed, a hint.
-            return self.cores_[self.nearest_core(c)]->holder.load(std::memory_order_relaxed) !=
-                   nullptr;
-        }
-    };
 
     [[nodiscard]] size_t nearest_core(int32_t index) const noexcept {
         return static_cast<uint32_t>(index) < cores_.size() ? static_cast<size_t>(index) : 0;
@@ -87,18 +86,35 @@ private:
                                                              : priority_normal;
     }
 
+    [[nodiscard]] bool has_class_queue(int32_t index) const noexcept {
+        return static_cast<uint32_t>(index) < class_queues_.size();
+    }
+
+    [[nodiscard]] task_info info_of(const item& it, origin from) const noexcept {
+        return {&it, it.priority, from, it.cls, it.request};
+    }
+
+    void tick_policy() noexcept override {
+        static uint64_t monitor_random = 1; // only the monitor's thread ticks
+        context c{*this, monitor_random};
+        policy_.tick(c);
+    }
+
     // --- placing -------------------------------------------------------------------------------
 
     void place_from_worker(worker& w, item& it, origin from) noexcept {
         const bool was_in_callback = !w.is_in_engine();
         core* own = w.enter();
+        if constexpr (Policy::follows_requests) {
+            join_request(it, from, w.request_);
+        }
         if (own == nullptr) {
-            place_from_outside(it, from);
+            place_without_core(it, from);
         } else {
             context c{*this, own->random_state};
-            const placement p = policy_.place(c, task_info{&it, it.priority, from}, own->id);
+            const placement p = policy_.place(c, info_of(it, from), own->id);
             if (p.to.of == queue::kind::core && p.to.index == own->id) {
-                place_on_own_core(*own, it, p.is_newest, from);
+                place_on_own_core(*own, it, p.at, from);
             } else {
                 place_elsewhere(it, p);
             }
@@ -108,9 +124,22 @@ private:
         }
     }
 
-    void place_on_own_core(core& own, item& it, bool is_newest, origin from) noexcept {
+    /// What a callback spawns or queues again belongs to the callback's request.
+    void join_request(item& it, origin from, uint16_t running) noexcept {
+        if (from == origin::spawn || from == origin::requeue) {
+            it.request = running;
+            requests_->join(running);
+        } else { // a completion or a deadline
+            it.request = requests_->open();
+        }
+    }
+
+    void place_on_own_core(core& own, item& it, placement::spot at, origin from) noexcept {
         const bool is_alone = own.fresh.size() == 0 && own.line.size() == 0;
-        if (is_newest) {
+        if (at == placement::spot::slot) {
+            empty_slot(own);
+        }
+        if (at == placement::spot::newest || at == placement::spot::slot) {
             if (!own.fresh.push(it)) {
                 spill(own);
                 (void)own.fresh.push(it);
@@ -118,8 +147,8 @@ private:
         } else if (!own.line.push(it)) {
             own.inbox.push(it);
         }
-        if (is_alone && is_left_to_holder(own, from)) {
-            return;
+        if (Policy::stolen_parts == 0 || (is_alone && is_left_to_holder(own, from))) {
+            return; // for the caller's next turn
         }
         fence::light();
         wake_if_wanted();
@@ -142,6 +171,15 @@ private:
         return false;
     }
 
+    /// What was next to run goes to the end of the line.
+    static void empty_slot(core& own) noexcept {
+        while (item* displaced = own.fresh.size() != 0 ? own.fresh.pop_oldest() : nullptr) {
+            if (!own.line.push(*displaced)) {
+                own.inbox.push(*displaced);
+            }
+        }
+    }
+
     void spill(core& own) noexcept {
         item* oldest[core::deque_capacity / 2];
         const unsigned count = own.fresh.take_oldest(oldest, core::deque_capacity / 2);
@@ -150,12 +188,19 @@ private:
 
     void place_from_outside(item& it, origin from) noexcept {
         const visit inside(*this);
+        if constexpr (Policy::follows_requests) {
+            it.request = requests_->open();
+        }
+        place_without_core(it, from);
+    }
+
+    void place_without_core(item& it, origin from) noexcept {
         static thread_local uint64_t random_state = 0;
         if (random_state == 0) [[unlikely]] {
             random_state = 0x2545F4914F6CDD1DULL ^ reinterpret_cast<uintptr_t>(&random_state);
         }
         context c{*this, random_state};
-        place_elsewhere(it, policy_.place(c, task_info{&it, it.priority, from}, no_core));
+        place_elsewhere(it, policy_.place(c, info_of(it, from), no_core));
     }
 
     void place_elsewhere(item& it, placement p) noexcept {
@@ -168,16 +213,47 @@ private:
             }
             return;
         }
-        if (p.to.of == queue::kind::arrivals) {
+        switch (p.to.of) {
+        case queue::kind::sorted:
+            sorted_.push(it, p.key);
+            break;
+        case queue::kind::of_class:
+            (has_class_queue(p.to.index) ? *class_queues_[static_cast<size_t>(p.to.index)]
+                                         : shared_[it.priority])
+                .push(it);
+            break;
+        case queue::kind::arrivals: {
             lane* own_lane = arrival_lane();
             if (own_lane == nullptr || !own_lane->push(it)) {
                 shared_[it.priority].push(it);
             }
-        } else {
+            break;
+        }
+        default:
             shared_[nearest_priority(p.to.index)].push(it);
+            break;
         }
         fence::light();
-        wake_if_wanted();
+        if constexpr (Policy::reads_alike) {
+            wake_if_wanted();
+        } else {
+            wake_reader(p.to);
+        }
+    }
+
+    /// Wakes an idle core that takes from this queue.
+    void wake_reader(queue q) noexcept {
+        if (crowd_.idle() == 0) {
+            return;
+        }
+        uint64_t unused_random = 1;
+        context c{*this, unused_random};
+        for (core_id id = 0; id < c.cores(); ++id) {
+            if (crowd_.is_idle(id) && policy_.reads(c, id, q)) {
+                wake_core(id);
+                return;
+            }
+        }
     }
 
     // --- the loop ------------------------------------------------------------------------------
@@ -185,6 +261,9 @@ private:
     void work(worker& w) noexcept override {
         step s;
         core* own = w.seat();
+        if constexpr (Policy::keeps_near) {
+            keep_near(w, own);
+        }
         while (own != nullptr) {
             // mo: relaxed, a request to leave; seen one turn later at worst.
             if (surplus_.load(std::memory_order_relaxed) != 0) [[unlikely]] {
@@ -223,7 +302,7 @@ private:
             // A maximum that was lowered before the item was submitted holds for it (R-POOL-8).
             // mo: relaxed, the queue that the item came from has ordered it.
             if (surplus_.load(std::memory_order_relaxed) != 0) [[unlikely]] {
-                place(*it, origin::requeue);
+                put_back(*it, w);
                 return;
             }
             ++own->turn;
@@ -232,9 +311,49 @@ private:
             if (w.is_searching_) [[unlikely]] {
                 stop_searching(w, own->length() != 0 || has_arrivals());
             }
-            it->run(*it, w);
+            run(*it, w);
             own = w.seat();
         }
+    }
+
+    void put_back(item& it, worker& w) noexcept {
+        const uint16_t request = it.request;
+        if constexpr (Policy::follows_requests) {
+            w.request_ = request;
+        }
+        place(it, origin::requeue);
+        if constexpr (Policy::follows_requests) {
+            requests_->leave(request, 0); // placing it has counted it once more
+            w.request_ = 0;
+        }
+    }
+
+    /// Stamps and accounts are for policies that want them. The item may be gone, or queued again,
+    /// when it returns.
+    void run(item& it, worker& w) noexcept {
+        if (!policy_.wants_times()) {
+            it.run(it, w);
+            return;
+        }
+        const uint8_t cls = it.cls;
+        const uint16_t request = it.request;
+        w.request_ = request;
+        w.item_began_ns_ = kernel::now_ns();
+        it.run(it, w);
+        const int64_t ran_ns = kernel::now_ns() - w.item_began_ns_;
+        classes_.ran(cls, ran_ns);
+        if constexpr (Policy::follows_requests) {
+            requests_->leave(request, ran_ns);
+            w.request_ = 0;
+        }
+    }
+
+    static void keep_near(worker& w, const core* own) noexcept {
+        if (own == nullptr || cache_domains() < 2 || w.near_llc_ == cache_domain(own->id)) {
+            return;
+        }
+        w.near_llc_ = cache_domain(own->id);
+        stay_in_cache_domain(w.near_llc_);
     }
 
     /// A core that has work but no worker (its worker was lost in a callback and the pool has no
@@ -302,8 +421,15 @@ private:
                 batch,
                 take_arrivals(batch, room(own, arrival_batch), next_random(own.random_state)));
         }
+        case action::kind::take_sorted:
+            return sorted_.take();
+        case action::kind::take_class:
+            return has_class_queue(a.argument) &&
+                           class_queues_[static_cast<size_t>(a.argument)]->take(&it, 1) != 0
+                       ? it
+                       : nullptr;
         case action::kind::steal:
-            return steal(own, w, *cores_[nearest_core(a.argument)]);
+            return steal(own, w, *cores_[nearest_core(a.argument)], a);
         default:
             return nullptr;
         }
@@ -329,7 +455,7 @@ private:
         return batch[0];
     }
 
-    item* steal(core& own, worker& w, core& victim) noexcept {
+    item* steal(core& own, worker& w, core& victim, action a) noexcept {
         if (&victim == &own) {
             return nullptr;
         }
@@ -338,15 +464,29 @@ private:
             return nullptr;
         }
         item* batch[steal_batch];
+        const unsigned limit = a.how_much == action::amount::one ? 1 : room(own, steal_batch);
         unsigned count = 0;
-        (void)victim.fresh.steal(batch, room(own, steal_batch), count);
-        if (count == 0) {
-            (void)victim.line.take(batch, 1, count);
+        const auto is_next = [&](uint8_t part) {
+            return (a.parts & part) != 0 && count < limit &&
+                   (count == 0 || a.how_much == action::amount::most);
+        };
+        unsigned more = 0;
+        if (is_next(action::from_deque)) {
+            (void)victim.fresh.steal(batch, limit, count);
         }
-        if (count == 0) {
+        if (is_next(action::from_line)) {
+            const size_t half = (victim.line.size() + 1) / 2;
+            const auto wanted = a.how_much == action::amount::most ? half : 1;
+            (void)victim.line.take(
+                batch + count, std::min(limit - count, static_cast<unsigned>(wanted)), more);
+            count += more;
+        }
+        if (is_next(action::from_inbox)) {
             const size_t half = (victim.inbox.size() + 1) / 2;
-            count = victim.inbox.take(
-                batch, room(own, static_cast<unsigned>(std::min<size_t>(half, arrival_batch))));
+            count += victim.inbox.take(
+                batch + count,
+                std::min(limit - count,
+                         static_cast<unsigned>(std::min<size_t>(half, arrival_batch))));
         }
         if (count != 0) {
             // mo: relaxed, statistics; only this thread writes it.
@@ -383,15 +523,24 @@ private:
         if (policy_.reads(c, self, queue::arrivals()) && has_arrivals()) {
             return true;
         }
+        if (sorted_.size() != 0 && policy_.reads(c, self, queue::sorted())) {
+            return true;
+        }
+        for (unsigned i = 0; i < class_queues_.size(); ++i) {
+            if (class_queues_[i]->size() != 0 && policy_.reads(c, self, queue::of_class(i))) {
+                return true;
+            }
+        }
         for (const auto& other : cores_) {
             if (other->length() != 0 && policy_.reads(c, self, queue::core(other->id)) &&
-                (other->id == self || has_work_to_share(*other))) {
+                (other->id == self || has_work_to_share(*other, Policy::stolen_parts))) {
                 return true;
             }
         }
         return false;
     }
 
+    const char* const name_;
     Policy policy_;
 };
 

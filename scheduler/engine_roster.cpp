@@ -94,9 +94,7 @@ void engine::item_revived() noexcept {
 bool engine::has_live_work() const noexcept {
     // mo: relaxed, a hint, see count_dead.
     auto left = static_cast<int64_t>(dead_.load(std::memory_order_relaxed));
-    for (const fifo& f : shared_) {
-        left -= static_cast<int64_t>(f.size());
-    }
+    left -= static_cast<int64_t>(central_length());
     for (const auto& c : cores_) {
         left -= static_cast<int64_t>(c->length());
     }

@@ -30,6 +30,8 @@ struct item {
     item* link = nullptr; ///< used only by a queue that could not get a block of memory
     uint8_t priority = priority_normal;
     bool runs_long = false; ///< the object's callbacks do not count towards the concurrency target
+    uint8_t cls = 0;        ///< its class (classes.hpp)
+    uint16_t request = 0;   ///< what it belongs to while it is queued (requests.hpp)
 };
 
 /// Starts to bring an item in that will be run soon: its own cache line, and the next one, which

@@ -183,10 +183,8 @@ bool engine::is_active() const noexcept {
 }
 
 bool engine::has_anything_queued() const noexcept {
-    for (const fifo& f : shared_) {
-        if (f.size() != 0) {
-            return true;
-        }
+    if (central_length() != 0) {
+        return true;
     }
     for (const auto& c : cores_) {
         if (c->length() != 0) {
@@ -199,6 +197,7 @@ bool engine::has_anything_queued() const noexcept {
 void engine::tick(bool& is_anyone_active, bool& wants_quick_look) noexcept {
     is_anyone_active = is_anyone_active || is_active();
     (void)tend_if_due();
+    tick_policy();
     const bool is_work_waiting = has_anything_queued() || has_waiting_arms();
     for_each_worker([&](worker& w) { tick_worker(w, is_work_waiting, wants_quick_look); });
     arm_stranded();

@@ -137,6 +137,9 @@ private:
     bool is_reaping_ = false;   // inside complete() of a reaped request, outside any callback
     bool is_searching_ = false; // counted in the crowd
     unsigned blocking_depth_ = 0;
+    uint16_t request_ = 0;      // of the item it runs
+    int32_t near_llc_ = -1;     // the cache domain it has been told to stay in
+    int64_t item_began_ns_ = 0; // for policies that want times
     int32_t last_core_ = 0;
 
     // Parking; see engine_park.cpp.

@@ -216,6 +216,21 @@ int signal_thread(pid_t tid, int signal) noexcept {
     return error;
 }
 
+void keep_thread_on(const std::vector<int>& cpus) noexcept {
+    constexpr int cpus_max = 8192;
+    cpu_set_t* set = CPU_ALLOC(cpus_max);
+    if (set == nullptr) {
+        return;
+    }
+    const size_t bytes = CPU_ALLOC_SIZE(cpus_max);
+    CPU_ZERO_S(bytes, set);
+    for (const int cpu : cpus) {
+        CPU_SET_S(static_cast<size_t>(cpu), bytes, set);
+    }
+    (void)sched_setaffinity(0, bytes, set);
+    CPU_FREE(set);
+}
+
 char thread_state(pid_t tid) noexcept {
     const int saved_errno = errno;
     std::array<char, 64> path{};

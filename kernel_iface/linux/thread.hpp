@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <cstddef>
+#include <vector>
 
 namespace rp::kernel {
 
@@ -27,6 +28,8 @@ pid_t thread_id() noexcept; ///< gettid, cached per thread
 size_t default_stack_bytes() noexcept;
 /// Sends `signal` to one thread of this process. Returns 0 or -errno (-ESRCH: it has exited).
 int signal_thread(pid_t tid, int signal) noexcept;
+/// Keeps the calling thread on these CPUs; what the kernel refuses is left as it is.
+void keep_thread_on(const std::vector<int>& cpus) noexcept;
 /// State letter of a thread of this process from /proc (R, S, D, ...); 0 when it cannot be read.
 char thread_state(pid_t tid) noexcept;
 /// Runs `hook(argument)` once when the calling thread exits, the last registered first, after its

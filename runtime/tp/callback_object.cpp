@@ -35,6 +35,7 @@ const char* name_of(object_magic magic) noexcept {
 } // namespace
 
 callback_object::callback_object(object_magic magic,
+                                 const void* function,
                                  const environment& env,
                                  uint64_t tally) noexcept
     : magic_(magic), is_persistent(env.is_persistent), pool_(env.pool),
@@ -42,6 +43,9 @@ callback_object::callback_object(object_magic magic,
       takes_batches_(magic == object_magic::work), cancel_callback(env.cancel_callback) {
     priority = static_cast<uint8_t>(env.priority);
     runs_long = env.runs_long;
+    if (sched::engine& served_by = engine(); served_by.uses_classes()) {
+        cls = served_by.classes().of(function);
+    }
     pool_->retain();
     if (verifier::is_on()) [[unlikely]] {
         verifier::created(this, name_of(magic));

@@ -130,7 +130,11 @@ public:
     callback_object* group_previous = nullptr;
 
 protected:
-    callback_object(object_magic magic, const environment& env, uint64_t tally) noexcept;
+    /// `function`: what its callbacks run, which is their class.
+    callback_object(object_magic magic,
+                    const void* function,
+                    const environment& env,
+                    uint64_t tally) noexcept;
     ~callback_object() = default;
 
     /// Last step of every constructor: from now on a group's close may see the object.

@@ -99,6 +99,10 @@ bool instance::may_run_long() noexcept {
     return was_long_possible_;
 }
 
+bool instance::should_yield() noexcept {
+    return worker_.owner().should_yield(worker_);
+}
+
 void instance::disassociate() noexcept {
     if (!is_disassociated_) {
         is_disassociated_ = true;
@@ -212,6 +216,15 @@ RP_EXPORT BOOL WINAPI CallbackMayRunLong(PTP_CALLBACK_INSTANCE pci) {
         return FALSE;
     }
     return TRUE;
+}
+
+RP_EXPORT BOOL rp_callback_should_yield(PTP_CALLBACK_INSTANCE instance) {
+    tp::instance* running = tp::own(instance);
+    if (running == nullptr) {
+        nt::set_last_error(ERROR_INVALID_PARAMETER);
+        return FALSE;
+    }
+    return running->should_yield() ? TRUE : FALSE;
 }
 
 RP_EXPORT VOID WINAPI DisassociateCurrentThreadFromCallback(PTP_CALLBACK_INSTANCE pci) {

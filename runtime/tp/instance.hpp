@@ -45,6 +45,7 @@ public:
     void finish_user_part() noexcept;
 
     bool may_run_long() noexcept;
+    [[nodiscard]] bool should_yield() noexcept;
     void disassociate() noexcept;
     void set_event_later(HANDLE event) noexcept;
     void release_semaphore_later(HANDLE semaphore, DWORD count) noexcept;

@@ -42,8 +42,12 @@ io::io(PTP_WIN32_IO_CALLBACK callback,
        LPOVERLAPPED_COMPLETION_ROUTINE routine,
        PVOID pv,
        const environment& env) noexcept
-    : callback_object(object_magic::io, env, 0), callback_(callback), routine_(routine),
-      engine_(env.pool->bind_engine()) {
+    : callback_object(object_magic::io,
+                      callback != nullptr ? reinterpret_cast<const void*>(callback)
+                                          : reinterpret_cast<const void*>(routine),
+                      env,
+                      0),
+      callback_(callback), routine_(routine), engine_(env.pool->bind_engine()) {
     engine_.retain();
     context = pv;
 }
@@ -180,6 +184,7 @@ bool io::take_packet(nt::io_operation& op) noexcept {
     auto* queued = new (op.client) queued_packet;
     queued->run = &queued_packet::run_one;
     queued->priority = priority;
+    queued->cls = cls;
     queued->owner = this;
     queued->op = &op;
     queued->next = nullptr;

@@ -7,6 +7,7 @@
 #include "kernel_iface/nt/misuse.hpp"
 #include "kernel_iface/nt/status.hpp"
 #include "runtime/export.hpp"
+#include "runtime/policy/load.hpp"
 #include "runtime/tp/verifier.hpp"
 
 #include <ringpool/ringpool.h>
@@ -35,12 +36,13 @@ void register_exit_handlers() noexcept {
     (void)registered;
 }
 
-void print_unknown_policy(const char* name, const char* origin) noexcept {
-    std::fprintf(stderr, "ringpool: %s: unknown policy '%s'; known:", origin, name);
-    for (const char* const* known = sched::policy_names(); *known != nullptr; ++known) {
-        std::fprintf(stderr, " %s", *known);
+/// Prints what is wrong with a policy's name or settings, if anything is.
+bool is_usable_policy(const char* spec, const char* origin) noexcept {
+    const std::string problem = sched::policy_problem(spec);
+    if (!problem.empty()) {
+        std::fprintf(stderr, "ringpool: %s: %s\n", origin, problem.c_str());
     }
-    std::fputc('\n', stderr);
+    return problem.empty();
 }
 
 const char* process_policy() noexcept {
@@ -63,9 +65,9 @@ pool::pool(sched::engine& e) noexcept : engine_(&e) {}
 
 pool* pool::create() noexcept {
     register_exit_handlers();
+    policy::load_from_environment();
     const char* policy = process_policy();
-    if (!sched::is_policy(policy)) {
-        print_unknown_policy(policy, "RINGPOOL_POLICY");
+    if (!is_usable_policy(policy, "RINGPOOL_POLICY")) {
         nt::set_last_error(ERROR_INVALID_PARAMETER);
         return nullptr;
     }
@@ -153,8 +155,7 @@ bool pool::close() noexcept {
 }
 
 DWORD pool::set_policy(const char* name) noexcept {
-    if (name == nullptr || !sched::is_policy(name)) {
-        print_unknown_policy(name != nullptr ? name : "(NULL)", "rp_pool_set_policy");
+    if (!is_usable_policy(name != nullptr ? name : "(NULL)", "rp_pool_set_policy")) {
         return ERROR_INVALID_PARAMETER;
     }
     const std::scoped_lock guard(settings_);
@@ -302,7 +303,22 @@ RP_EXPORT BOOL rp_pool_set_policy(PTP_POOL pool, const char* name) {
     return error == 0 ? TRUE : FALSE;
 }
 
+RP_EXPORT BOOL rp_pool_set_class_deadline(PTP_POOL pool,
+                                          const void* function,
+                                          ULONGLONG microseconds) {
+    constexpr ULONGLONG longest_us = 60'000'000;
+    tp::pool* p = tp::given_or_default(pool, "rp_pool_set_class_deadline");
+    if (p == nullptr || function == nullptr || microseconds > longest_us) {
+        nt::set_last_error(ERROR_INVALID_PARAMETER);
+        return FALSE;
+    }
+    sched::class_table& classes = p->engine().classes();
+    classes.set_deadline_ns(classes.of(function), static_cast<int64_t>(microseconds) * 1000);
+    return TRUE;
+}
+
 RP_EXPORT const char* const* rp_policy_names(void) {
+    policy::load_from_environment();
     return sched::policy_names();
 }
 

@@ -27,7 +27,12 @@ public:
 private:
     simple(simple_function function, PVOID pv, const environment& env) noexcept
         // Born closed and owing one call.
-        : callback_object(object_magic::simple, env, tally::closed + tally::pending_one),
+        : callback_object(object_magic::simple,
+                          function.callback != nullptr
+                              ? reinterpret_cast<const void*>(function.callback)
+                              : reinterpret_cast<const void*>(function.routine),
+                          env,
+                          tally::closed + tally::pending_one),
           function_(function) {
         context = pv;
         run = &run_one;

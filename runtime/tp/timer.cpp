@@ -28,7 +28,8 @@ constexpr int64_t ns_per_ms = 1'000'000;
 } // namespace
 
 timer::timer(PTP_TIMER_CALLBACK callback, PVOID pv, const environment& env) noexcept
-    : callback_object(object_magic::timer, env, 0), callback_(callback) {
+    : callback_object(object_magic::timer, reinterpret_cast<const void*>(callback), env, 0),
+      callback_(callback) {
     context = pv;
     run = &run_one;
     expire = &on_expiry;

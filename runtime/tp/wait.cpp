@@ -31,7 +31,8 @@ constexpr uint64_t signals(uint64_t results) {
 } // namespace
 
 wait::wait(PTP_WAIT_CALLBACK callback, PVOID pv, const environment& env) noexcept
-    : callback_object(object_magic::wait, env, 0), nt::waiter(nullptr, false), callback_(callback) {
+    : callback_object(object_magic::wait, reinterpret_cast<const void*>(callback), env, 0),
+      nt::waiter(nullptr, false), callback_(callback) {
     context = pv;
     run = &run_one;
     expire = &on_expiry;

@@ -20,7 +20,8 @@ constinit kernel::slab work_slab{sizeof(work), alignof(work)};
 } // namespace
 
 work::work(PTP_WORK_CALLBACK callback, PVOID pv, const environment& env) noexcept
-    : callback_object(object_magic::work, env, 0), callback_(callback) {
+    : callback_object(object_magic::work, reinterpret_cast<const void*>(callback), env, 0),
+      callback_(callback) {
     context = pv;
     run = &run_one;
     join_group(env);

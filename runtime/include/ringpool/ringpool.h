@@ -28,14 +28,37 @@ int rp_fd_from_handle(HANDLE handle);
 
 /* ---- pools ----------------------------------------------------------------------------------- */
 
-/* Chooses the scheduling policy of a pool that has not run a callback yet. pool NULL: the default
- * pool of the process. FALSE with ERROR_INVALID_PARAMETER for an unknown name (the known ones are
- * printed on stderr), ERROR_BUSY when the pool has already started. RINGPOOL_POLICY chooses the
- * policy of every pool for which this is not called. */
+/* Chooses the scheduling policy of a pool that has not run a callback yet: NAME, or
+ * NAME:KNOB=VALUE,... ("jbsq:k=3"); `ringpool policy show NAME` lists the knobs. pool NULL: the
+ * default pool of the process. FALSE with ERROR_INVALID_PARAMETER for an unknown name or setting
+ * (the known ones are printed on stderr), ERROR_BUSY when the pool has already started.
+ * RINGPOOL_POLICY chooses the policy of every pool for which this is not called. */
 BOOL rp_pool_set_policy(PTP_POOL pool, const char* name);
 
-/* Names of the policies in this build, NULL-terminated; static storage. */
+/* Names of the policies, the default one first, NULL-terminated; static storage. A policy loaded
+ * later is in the list of a later call. */
 const char* const* rp_policy_names(void);
+
+/* Loads a policy from a shared object (<ringpool/policy.h>) and returns its name, by which pools
+ * can then choose it; static storage. It stays loaded. Loading the same object again is no error.
+ * RINGPOOL_POLICY_LIB loads objects before the first pool is made: paths with ':' between them.
+ * NULL on failure, with the cause on stderr: ERROR_MOD_NOT_FOUND (the object cannot be loaded),
+ * ERROR_PROC_NOT_FOUND (it exports no rp_policy_table), ERROR_BAD_FORMAT (its table cannot be
+ * used), ERROR_ALREADY_EXISTS (there is a policy of that name), ERROR_INVALID_PARAMETER (path is
+ * NULL or empty). */
+const char* rp_policy_load(const char* path);
+
+/* For callbacks that can be interrupted: TRUE when the pool's policy asks the callback to make way
+ * for others, which it does by submitting the rest of its work and returning. Only policies with
+ * quanta (`ps`, or a loaded one) ever ask. FALSE with ERROR_INVALID_PARAMETER when the instance is
+ * not the one running on this thread. */
+BOOL rp_callback_should_yield(PTP_CALLBACK_INSTANCE instance);
+
+/* Gives the callbacks that run `function` a relative deadline, in microseconds from the time they
+ * become runnable, which policies that order by deadline (`edf`) keep in mind; 0 takes it back.
+ * pool NULL: the default pool. The first 15 functions a pool sees are told apart, all others share
+ * one deadline. FALSE with ERROR_INVALID_PARAMETER for a NULL function or more than 60 000 000. */
+BOOL rp_pool_set_class_deadline(PTP_POOL pool, const void* function, ULONGLONG microseconds);
 
 /* How long a worker above the minimum stays idle before it exits. Default 10000 ms (R-SCHED-9).
  * pool NULL: the default pool. */

@@ -80,7 +80,7 @@ TEST_CASE("shared-fifo and partitioned: a fruitless search looks at every queue 
         CHECK(shared.count(code(action::kind::poll)) >= 1);
         const auto parts = round_of<policies::partitioned>({}, turn);
         CHECK(parts.count(code(action::kind::take_line)) >= 1);
-        CHECK(parts.count(code(action::kind::take_inbox)) >= 1);
+        CHECK(parts.count(code(action::kind::take_inbox, 1)) >= 1);
         CHECK(parts.count(code(action::kind::take_shared, priority_low)) >= 1);
         CHECK(parts.count(code(action::kind::poll)) >= 1);
         CHECK(parts.lower_bound(code(action::kind::steal)) ==
@@ -119,10 +119,13 @@ TEST_CASE("ws: fresh work of a callback goes to the newest end, a requeued objec
     fake_context c;
     c.core_length = 1;
     policies::ws policy;
-    CHECK(policy.place(c, {nullptr, priority_normal, origin::spawn}, 2).is_newest);
-    CHECK_FALSE(policy.place(c, {nullptr, priority_normal, origin::requeue}, 2).is_newest);
+    CHECK(policy.place(c, {nullptr, priority_normal, origin::spawn}, 2).at ==
+          placement::spot::newest);
+    CHECK(policy.place(c, {nullptr, priority_normal, origin::requeue}, 2).at ==
+          placement::spot::line);
     c.core_length = 0; // it would be the line's only item, and the deque's
-    CHECK(policy.place(c, {nullptr, priority_normal, origin::requeue}, 2).is_newest);
+    CHECK(policy.place(c, {nullptr, priority_normal, origin::requeue}, 2).at ==
+          placement::spot::newest);
     CHECK(policy.place(c, {nullptr, priority_normal, origin::external}, no_core).to.of ==
           queue::kind::arrivals);
     CHECK(policy.place(c, {nullptr, priority_low, origin::spawn}, 2).to.of == queue::kind::shared);
@@ -131,8 +134,8 @@ TEST_CASE("ws: fresh work of a callback goes to the newest end, a requeued objec
 TEST_CASE("policy names: the default comes first, unknown names make no engine") {
     REQUIRE(policy_names()[0] != nullptr);
     CHECK(std::string(policy_names()[0]) == "ws");
-    CHECK(is_policy("shared-fifo"));
-    CHECK(is_policy("partitioned"));
-    CHECK_FALSE(is_policy("nonsense"));
+    CHECK(policy_problem("shared-fifo") == "");
+    CHECK(policy_problem("partitioned") == "");
+    CHECK(policy_problem("nonsense").find("unknown policy 'nonsense'; known: ws ") == 0);
     CHECK(engine::create("nonsense") == nullptr);
 }
