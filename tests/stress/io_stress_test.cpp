@@ -19,6 +19,7 @@
 
 using rp::test::random_source;
 using rp::test::scaled;
+using rp::test::scaled_for_each_policy;
 
 namespace {
 
@@ -60,7 +61,7 @@ TEST_CASE("R-IO-6: with random cancels every started read calls back exactly onc
         std::atomic<uint32_t> answered{0};
         std::atomic<uint32_t> strange{0};
         uint32_t started = 0;
-        for (uint32_t round = 0; round < scaled(400); ++round) {
+        for (uint32_t round = 0; round < scaled_for_each_policy(1200); ++round) {
             int ends[2];
             REQUIRE(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
             HANDLE file = rp_handle_from_fd(ends[0], TRUE);

@@ -36,7 +36,7 @@
 using rp::test::in_us;
 using rp::test::private_pool;
 using rp::test::random_source;
-using rp::test::scaled;
+using rp::test::scaled_for_each_policy;
 
 namespace {
 
@@ -528,7 +528,7 @@ TEST_CASE("of a million mixed operations with cancels and closes none is lost, d
     for (const char* const* policy = rp_policy_names(); *policy != nullptr; ++policy) {
         const std::string name = *policy;
         CAPTURE(name);
-        play(*policy, scaled(250'000) / 3);
+        play(*policy, scaled_for_each_policy(250'000));
     }
     // mo: relaxed, every callback has ended.
     CHECK(doubled.load(std::memory_order_relaxed) == 0);

@@ -18,6 +18,7 @@
 using rp::test::private_pool;
 using rp::test::random_source;
 using rp::test::scaled;
+using rp::test::scaled_for_each_policy;
 
 namespace {
 
@@ -90,7 +91,7 @@ TEST_CASE("R-WORK-6/R-WORK-7: racing submits and cancels: calls run + calls drop
         w.work = CreateThreadpoolWork(counted_work::run, &w, &p.env);
         std::atomic<bool> is_over{false};
         std::thread submitter([&] {
-            for (uint32_t i = 0; i < scaled(200'000); ++i) {
+            for (uint32_t i = 0; i < scaled_for_each_policy(600'000); ++i) {
                 SubmitThreadpoolWork(w.work);
             }
             // mo: relaxed, only ends the loop.
@@ -104,7 +105,7 @@ TEST_CASE("R-WORK-6/R-WORK-7: racing submits and cancels: calls run + calls drop
         WaitForThreadpoolWorkCallbacks(w.work, TRUE);
         // mo: relaxed, ordered by the wait.
         const uint32_t before = w.ran.load(std::memory_order_relaxed);
-        CHECK(before <= scaled(200'000));
+        CHECK(before <= scaled_for_each_policy(600'000));
         for (int i = 0; i < 100; ++i) {
             SubmitThreadpoolWork(w.work);
         }
@@ -152,7 +153,7 @@ TEST_CASE("R-LIFE-8: after every wait of a random sequence of submits and cancel
         w.work = CreateThreadpoolWork(moody_work::run, &w, &p.env);
         random_source random(rp::test::seed());
         uint32_t busy_after_wait = 0;
-        for (uint32_t round = 0; round < scaled(20'000); ++round) {
+        for (uint32_t round = 0; round < scaled_for_each_policy(60'000); ++round) {
             for (uint64_t n = random.below(12); n > 0; --n) {
                 SubmitThreadpoolWork(w.work);
             }
@@ -199,7 +200,7 @@ TEST_CASE("R-GRP-8: of the simple callbacks of a cancelled group each runs or is
         PTP_CLEANUP_GROUP group = CreateThreadpoolCleanupGroup();
         SetThreadpoolCallbackCleanupGroup(&p.env, group, group_round::cancel);
         random_source random(rp::test::seed());
-        for (uint32_t round = 0; round < scaled(300); ++round) {
+        for (uint32_t round = 0; round < scaled_for_each_policy(900); ++round) {
             group_round counts;
             const auto submitted = static_cast<uint32_t>(random.below(300));
             for (uint32_t i = 0; i < submitted; ++i) {
@@ -241,7 +242,7 @@ TEST_CASE("R-LIFE-4/R-GRP-12: work that closes itself, in a group that is being 
         SetThreadpoolCallbackCleanupGroup(&p.env, group, nullptr);
         // mo: relaxed, nothing runs yet.
         self_closing::ran.store(0, std::memory_order_relaxed);
-        const uint32_t rounds = scaled(20'000);
+        const uint32_t rounds = scaled_for_each_policy(60'000);
         for (uint32_t i = 0; i < rounds; ++i) {
             PTP_WORK work = CreateThreadpoolWork(self_closing::run, nullptr, &p.env);
             SubmitThreadpoolWork(work);

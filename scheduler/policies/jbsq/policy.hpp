@@ -3,6 +3,8 @@
 // `jbsq`: join the shortest of bounded queues. See README.md.
 #include "scheduler/policies/parts/own_core.hpp"
 
+#include <cstddef>
+
 namespace rp::sched::policies {
 
 struct jbsq : parts::own_core {

@@ -5,6 +5,7 @@
 #include "scheduler/policy.hpp"
 
 #include <algorithm>
+#include <cstddef>
 
 namespace rp::sched::parts {
 

@@ -4,6 +4,7 @@
 #include "scheduler/policies/partitioned/policy.hpp"
 #include "scheduler/policies/shared_fifo/policy.hpp"
 #include "scheduler/policies/ws/policy.hpp"
+#include "tests/unit/scheduler/fake_context.hpp"
 
 #include <doctest/doctest.h>
 
@@ -11,52 +12,15 @@
 #include <string>
 
 using namespace rp::sched;
-
-namespace {
-
-struct fake_context {
-    int32_t core_count = 4;
-    size_t lengths[3] = {0, 0, 0}; // shared queues
-    size_t core_length = 0;
-    uint32_t state = 1;
-
-    [[nodiscard]] int32_t cores() const { return core_count; }
-
-    uint32_t random() { return state = state * 1664525U + 1013904223U; }
-
-    [[nodiscard]] size_t length(queue q) const {
-        return q.of == queue::kind::shared ? lengths[q.index] : core_length;
-    }
-
-    [[nodiscard]] bool has_holder(core_id) const { return true; }
-};
-
-/// Every action of one fruitless search, up to the first spin or park.
-template <class Policy>
-std::multiset<int> round_of(fake_context c, uint64_t turn) {
-    Policy policy;
-    std::multiset<int> seen;
-    for (step s{0, 0, turn}; s.tries < 100; ++s.tries) {
-        const action a = policy.next(c, 1, s);
-        if (a.what == action::kind::spin || a.what == action::kind::park) {
-            return seen;
-        }
-        seen.insert(static_cast<int>(a.what) * 100 + a.argument % 100);
-    }
-    FAIL("never spins and never parks");
-    return seen;
-}
-
-constexpr int code(action::kind k, int argument = 0) {
-    return static_cast<int>(k) * 100 + argument;
-}
-
-} // namespace
+using rp::test::code;
+using rp::test::fake_context;
+using rp::test::round_of;
 
 TEST_CASE("ws: a fruitless search looks at every queue that ws says it reads") {
     for (uint64_t turn = 0; turn < 200; ++turn) {
         CAPTURE(turn);
-        const auto seen = round_of<policies::ws>({}, turn);
+        fake_context c;
+        const auto seen = round_of(policies::ws(), c, turn);
         CHECK(seen.count(code(action::kind::take_newest)) >= 1);
         CHECK(seen.count(code(action::kind::take_line)) >= 1);
         CHECK(seen.count(code(action::kind::take_inbox, policies::ws::batch)) >= 1);
@@ -73,12 +37,13 @@ TEST_CASE("ws: a fruitless search looks at every queue that ws says it reads") {
 TEST_CASE("shared-fifo and partitioned: a fruitless search looks at every queue they read") {
     for (uint64_t turn = 0; turn < 64; ++turn) {
         CAPTURE(turn);
-        const auto shared = round_of<policies::shared_fifo>({}, turn);
+        fake_context c;
+        const auto shared = round_of(policies::shared_fifo(), c, turn);
         for (unsigned p = 0; p < priority_count; ++p) {
             CHECK(shared.count(code(action::kind::take_shared, static_cast<int>(p))) >= 1);
         }
         CHECK(shared.count(code(action::kind::poll)) >= 1);
-        const auto parts = round_of<policies::partitioned>({}, turn);
+        const auto parts = round_of(policies::partitioned(), c, turn);
         CHECK(parts.count(code(action::kind::take_line)) >= 1);
         CHECK(parts.count(code(action::kind::take_inbox, 1)) >= 1);
         CHECK(parts.count(code(action::kind::take_shared, priority_low)) >= 1);
