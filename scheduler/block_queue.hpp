@@ -164,7 +164,12 @@ public:
     /// How many items there are. Exact for the holder when no thief is at work, and never less
     /// than what is left; a hint for others, who may miss a block that changes hands.
     [[nodiscard]] size_t size() const noexcept {
-        size_t count = newest_.size() + front_.size();
+        return newest_.size() + front_.size() + size_to_steal();
+    }
+
+    /// How many of them a thief could take; a hint.
+    [[nodiscard]] size_t size_to_steal() const noexcept {
+        size_t count = 0;
         const uint64_t first = oldest_.get();
         const uint64_t end = std::min(current_.get(), first + Blocks);
         for (uint64_t number = first; number < end; ++number) {

@@ -2,11 +2,13 @@
 #pragma once
 // A scheduling slot with its own queues. A worker runs callbacks only while it holds one.
 #include "kernel_iface/linux/io_request.hpp"
+#include "scheduler/block_queue.hpp"
 #include "scheduler/blocks.hpp"
 #include "scheduler/deque.hpp"
 #include "scheduler/policy.hpp"
 
 #include <array>
+#include <memory>
 
 namespace rp::sched {
 
@@ -19,6 +21,8 @@ struct core {
     const core_id id;
     deque<deque_capacity> fresh; ///< newest end: the holder's
     lane line;                   ///< producer: the holder
+    /// For policies that have them; the holder's as `fresh` is.
+    std::unique_ptr<block_queue<>> own_blocks;
     fifo inbox;
     kernel::arm_inbox arms; ///< requests of foreign threads, armed by the next worker that looks
     /// The worker holding this core, or nullptr. A hint for thieves and statistics; ownership
@@ -34,15 +38,19 @@ struct core {
     /// Neither held nor idle: the pool's maximum leaves no room for it. Guard: the roster lock.
     bool is_closed = false;
 
-    /// What waits in these parts (action::from_...).
+    /// What others could take from these parts (action::from_...).
     [[nodiscard]] size_t length_of(uint8_t parts) const noexcept {
         return ((parts & action::from_deque) != 0 ? fresh.size() : 0) +
                ((parts & action::from_line) != 0 ? line.size() : 0) +
-               ((parts & action::from_inbox) != 0 ? inbox.size() : 0);
+               ((parts & action::from_inbox) != 0 ? inbox.size() : 0) +
+               ((parts & action::from_blocks) != 0 && own_blocks != nullptr
+                    ? own_blocks->size_to_steal()
+                    : 0);
     }
 
     [[nodiscard]] size_t length() const noexcept {
-        return fresh.size() + line.size() + inbox.size();
+        return fresh.size() + line.size() + inbox.size() +
+               (own_blocks != nullptr ? own_blocks->size() : 0);
     }
 };
 

@@ -106,6 +106,9 @@ engine::engine(const traits& of_policy)
     for (uint32_t c = 0; c < usable; ++c) {
         cores_.push_back(std::make_unique<core>(static_cast<core_id>(c), blocks_));
         cores_.back()->is_closed = true;
+        if (of_policy.has_blocks) {
+            cores_.back()->own_blocks = std::make_unique<block_queue<>>();
+        }
     }
     set_maximum(default_maximum);
     const std::scoped_lock guard(alive().lock);

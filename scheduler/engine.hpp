@@ -124,6 +124,7 @@ protected:
         bool runs_completions_inline = true;
         bool reads_everything = false;
         bool uses_classes = false;
+        bool has_blocks = false;
         bool has_class_queues = false;
         bool follows_requests = false;
     };

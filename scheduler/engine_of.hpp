@@ -19,6 +19,7 @@ public:
         : engine({.runs_completions_inline = policy.runs_completions_inline(),
                   .reads_everything = Policy::reads_everything,
                   .uses_classes = Policy::uses_classes,
+                  .has_blocks = Policy::has_blocks,
                   .has_class_queues = Policy::has_class_queues,
                   .follows_requests = Policy::follows_requests}),
           name_(name), policy_(std::move(policy)) {}
@@ -135,6 +136,13 @@ private:
     }
 
     void place_on_own_core(core& own, item& it, placement::spot at, origin from) noexcept {
+        if constexpr (Policy::has_blocks) {
+            if (at == placement::spot::blocks) {
+                push_to_blocks(own, it);
+                share_if_wanted(own);
+                return;
+            }
+        }
         const bool is_alone = own.fresh.size() == 0 && own.line.size() == 0;
         if (at == placement::spot::slot) {
             empty_slot(own);
@@ -169,6 +177,25 @@ private:
         }
         own.wakes_left_out = 0;
         return false;
+    }
+
+    static void push_to_blocks(core& own, item& it) noexcept {
+        if (!own.own_blocks->push(it)) {
+            item* oldest[block_queue<>::block_size];
+            const unsigned count = own.own_blocks->take_oldest(oldest, block_queue<>::block_size);
+            own.inbox.push(oldest, count);
+            (void)own.own_blocks->push(it);
+        }
+    }
+
+    /// What the holder has in its current block nobody else can take, so it lets go of it while
+    /// there is a core that would.
+    void share_if_wanted(core& own) noexcept {
+        fence::light();
+        if (crowd_.idle() != 0 && own.own_blocks->share()) {
+            fence::light();
+            wake_if_wanted();
+        }
     }
 
     /// What was next to run goes to the end of the line.
@@ -311,6 +338,9 @@ private:
             if (w.is_searching_) [[unlikely]] {
                 stop_searching(w, own->length() != 0 || has_arrivals());
             }
+            if constexpr (Policy::has_blocks) {
+                share_if_wanted(*own);
+            }
             run(*it, w);
             own = w.seat();
         }
@@ -421,6 +451,8 @@ private:
                 batch,
                 take_arrivals(batch, room(own, arrival_batch), next_random(own.random_state)));
         }
+        case action::kind::take_blocks:
+            return own.own_blocks != nullptr ? own.own_blocks->pop() : nullptr;
         case action::kind::take_sorted:
             return sorted_.take();
         case action::kind::take_class:
@@ -448,7 +480,9 @@ private:
         }
         for (unsigned i = count - 1; i > 0; --i) {
             prefetch(*batch[i]);
-            if (!own.fresh.push(*batch[i])) {
+            if constexpr (Policy::has_blocks) {
+                push_to_blocks(own, *batch[i]);
+            } else if (!own.fresh.push(*batch[i])) {
                 own.inbox.push(*batch[i]);
             }
         }
@@ -459,7 +493,7 @@ private:
         if (&victim == &own) {
             return nullptr;
         }
-        const size_t length = victim.length();
+        const size_t length = victim.length_of(a.parts);
         if (length == 0 || (length == 1 && is_about_to_be_taken(victim))) {
             return nullptr;
         }
@@ -473,6 +507,9 @@ private:
         unsigned more = 0;
         if (is_next(action::from_deque)) {
             (void)victim.fresh.steal(batch, limit, count);
+        }
+        if (is_next(action::from_blocks) && victim.own_blocks != nullptr) {
+            count += victim.own_blocks->steal(batch + count, limit - count);
         }
         if (is_next(action::from_line)) {
             const size_t half = (victim.line.size() + 1) / 2;

@@ -147,7 +147,8 @@ void engine::surrender_core(core& c, bool was_searching) noexcept {
     }
 }
 
-/// Moves what a closed core still has to core 0, which is the last to be closed.
+/// Moves what a closed core still has to core 0, which is the last to be closed. The caller has
+/// closed the core, or given it up to be closed, so its block queue has no other holder.
 void engine::evacuate(core& c) noexcept {
     if (c.id == 0) {
         return;
@@ -162,6 +163,9 @@ void engine::evacuate(core& c) noexcept {
         }
         if (count == 0) {
             count = c.inbox.take(batch, 64);
+        }
+        if (count == 0 && c.own_blocks != nullptr) {
+            count = c.own_blocks->take_oldest(batch, 64);
         }
         if (count == 0) {
             break;

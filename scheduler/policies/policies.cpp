@@ -6,6 +6,7 @@ namespace rp::sched {
 
 namespace policies {
 
+struct bwos;
 struct darc;
 struct edf;
 struct jbsq;
@@ -32,6 +33,7 @@ std::vector<policy_entry> shipped_policies() {
     all.push_back(entry_of<policies::ws_llc>());
     all.push_back(entry_of<policies::ws_half>());
     all.push_back(entry_of<policies::lifo_slot>());
+    all.push_back(entry_of<policies::bwos>());
     all.push_back(entry_of<policies::jbsq>());
     all.push_back(entry_of<policies::prio>());
     all.push_back(entry_of<policies::edf>());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The rules that tell the shipped policies apart, against numbers. policy_test.cpp has those of the
 // first three.
+#include "scheduler/policies/bwos/policy.hpp"
 #include "scheduler/policies/darc/policy.hpp"
 #include "scheduler/policies/edf/policy.hpp"
 #include "scheduler/policies/jbsq/policy.hpp"
@@ -123,6 +124,27 @@ TEST_CASE("lifo-slot: after slot_runs items from the slot the line is first, onc
         }
     }
     CHECK(policy.next(c, 0, step{0, 0, 61}).what == action::kind::take_arrivals);
+}
+
+TEST_CASE("bwos: items wait in blocks, and longer queues are robbed more often") {
+    const policies::bwos policy;
+    fake_context c;
+    CHECK(policy.place(c, normal(origin::spawn), 1).at == placement::spot::blocks);
+    for (uint64_t turn = 0; turn < 200; ++turn) {
+        const auto seen = round_of(policy, c, turn);
+        CHECK(seen.count(code(action::kind::take_blocks)) >= 1);
+        CHECK(seen.count(code(action::kind::take_newest)) == 0); // nothing is ever put there
+    }
+    c.core_lengths = {1, 1, 6, 1};
+    std::map<int32_t, int> robbed;
+    for (int i = 0; i < 4000; ++i) {
+        const action a = policy.next(c, 0, step{7, 0, 0});
+        CHECK((a.parts & action::from_blocks) != 0);
+        ++robbed[a.argument];
+    }
+    // In a sample of four it is there with 175/256, and then wins in proportion to its length.
+    CHECK(robbed[2] > 4000 * 4 / 10);
+    CHECK(robbed[1] > 4000 * 5 / 100);
 }
 
 TEST_CASE("jbsq: the core with the fewest items, none with k, and nobody overtakes the centre") {
