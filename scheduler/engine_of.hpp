@@ -433,6 +433,9 @@ private:
         case action::kind::take_newest:
             return own.fresh.pop();
         case action::kind::take_oldest:
+            if constexpr (Policy::has_blocks) {
+                return own.own_blocks->pop_oldest();
+            }
             return own.fresh.size() != 0 ? own.fresh.pop_oldest() : nullptr;
         case action::kind::take_line:
             (void)own.line.take(&it, 1, count);

@@ -218,11 +218,34 @@ static VOID CALLBACK race_begin_inside(PTP_CALLBACK_INSTANCE instance, PVOID con
 /* From the README of each policy: how many feeder calls may overtake the runner with `ahead` others
  * before it in its queue. */
 static LONG overtaking_bound(const char* policy, LONG ahead) {
-    if (!strcmp(policy, "ws"))
-        return 80 * (ahead + 1);
-    if (!strcmp(policy, "partitioned"))
-        return ahead + 1;
-    return 0; /* shared-fifo */
+    enum { unbounded = -1 };
+
+    static const struct {
+        const char* policy;
+        LONG for_each; /* calls for each item before it, and for itself */
+    } bounds[] = {
+        {"ws", 80},
+        {"ws-2choice", 80},
+        {"ws-llc", 80},
+        {"ws-half", 80},
+        {"bwos", 80},
+        {"tail-control", 80},
+        {"lifo-slot", 65}, /* every 61st turn for arrivals, every 4th for the line */
+        {"partitioned", 1},
+        {"jbsq", 1},
+        {"darc", 272},          /* every 16th turn another of 17 ranks */
+        {"sjf-est", unbounded}, /* bounded in time, not in calls */
+        {"prio", 0},
+        {"edf", 0},
+        {"ps", 0},
+        {"shared-fifo", 0},
+    };
+
+    for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++)
+        if (!strcmp(policy, bounds[i].policy))
+            return bounds[i].for_each == unbounded ? 0x7FFFFFFF : bounds[i].for_each * (ahead + 1);
+    CHECK(!"a policy without a documented bound");
+    return 0;
 }
 
 static void overtaken_at_most(const char* policy, int is_inside) {

@@ -27,9 +27,6 @@ struct bwos : parts::work_stealing<parts::by_length> {
         case action::kind::take_newest:
             a.what = action::kind::take_blocks;
             break;
-        case action::kind::take_oldest: // thieves take the oldest; the line is older than the rest
-            a.what = action::kind::take_line;
-            break;
         case action::kind::steal:
             a.parts = stolen_parts;
             break;

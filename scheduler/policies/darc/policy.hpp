@@ -23,6 +23,9 @@ struct darc : parts::central {
     static constexpr bool has_class_queues = true;
     static constexpr bool reads_alike = false;
     static constexpr bool reads_everything = false;
+    /// Every so many turns of a core another class is first, so that the long ones are not starved
+    /// where there are too few cores to keep one for them.
+    static constexpr uint64_t fairness_period = 16;
 
     int64_t window_ms = 100;
     int64_t enough = 50;
@@ -46,14 +49,23 @@ struct darc : parts::central {
 
     template <class Context>
     action next(Context& c, core_id self, const step& s) const {
-        const unsigned last = reach_of(self, c.cores());
-        for (unsigned rank = 0; rank <= last; ++rank) {
-            const unsigned cls = class_at(rank);
+        const action unknown{action::kind::take_shared, priority_normal};
+        const unsigned ranks = reach_of(self, c.cores()) + 1;
+        unsigned first = 0;
+        if (s.turn % fairness_period == fairness_period / 2) {
+            // Those that nothing is known of count as one more rank.
+            first = static_cast<unsigned>(s.turn / fairness_period % (ranks + 1));
+            if (first == ranks && c.length(queue::shared(priority_normal)) != 0) {
+                return in_order(s, unknown);
+            }
+        }
+        for (unsigned i = 0; i < ranks; ++i) {
+            const unsigned cls = class_at((first + i) % ranks);
             if (c.length(queue::of_class(cls)) != 0) {
                 return in_order(s, {action::kind::take_class, static_cast<int32_t>(cls)});
             }
         }
-        return in_order(s, {action::kind::take_shared, priority_normal});
+        return in_order(s, unknown);
     }
 
     template <class Context>

@@ -29,8 +29,16 @@ struct lifo_slot : parts::work_stealing<parts::random_victim> {
         if (parts::is_poll_turn(s)) {
             return {action::kind::poll};
         }
-        if (s.tries == 0 && s.turn % static_cast<uint64_t>(global_period) == 0) {
-            return {action::kind::take_arrivals};
+        if (s.tries == 0) {
+            const auto period = static_cast<uint64_t>(global_period);
+            if (s.turn % period == 0) {
+                return {action::kind::take_arrivals};
+            }
+            if (s.turn % period == period / 2) { // what only an overflow puts there
+                return s.turn / period % 2 == 0
+                           ? action{action::kind::take_inbox, 1}
+                           : action{action::kind::take_shared, priority_normal};
+            }
         }
         // How often the slot has been first since the line was; a fruitless try changes nothing.
         uint64_t& runs = c.scratch(self, 0);
