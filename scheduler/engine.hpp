@@ -6,7 +6,7 @@
 // waking, making, retiring), engine_park.cpp (sleeping), engine_io.cpp (requests and completions),
 // engine_timers.cpp (deadlines),
 // engine_of.hpp (the loop and the queues, a template over the policy), monitor.cpp (what nobody
-// else would notice).
+// else would notice), engine_sight.cpp (workers that are blocked unannounced).
 //
 // Promises: every placed item is run exactly once; a worker runs callbacks only while it holds a
 // core or after it lost its core inside one; threads never exceed the maximum; every armed request
@@ -32,6 +32,8 @@
 #include <vector>
 
 namespace rp::sched {
+
+struct tick_wishes;
 
 struct engine_statistics {
     uint32_t threads = 0;
@@ -279,8 +281,16 @@ private:
     [[nodiscard]] bool has_anything_queued() const noexcept;
     /// Frees an engine without references unless a foreign thread is still inside it.
     static bool bury_if_unvisited(engine& e) noexcept;
-    void tick(bool& is_anyone_active, bool& wants_quick_look) noexcept;
-    void tick_worker(worker& w, bool is_work_waiting, bool& wants_quick_look) noexcept;
+    void tick(bool& is_anyone_active, tick_wishes& wishes) noexcept;
+    void tick_worker(worker& w, bool is_work_waiting, tick_wishes& wishes) noexcept;
+
+    // --- engine_sight.cpp ----------------------------------------------------------------------
+    [[nodiscard]] bool tend_sight(worker& w, bool may_matter, uint64_t begun) noexcept;
+    void open_sight(worker& w) noexcept;
+    void open_own_sight(worker& w) noexcept;
+    static void close_sight(worker& w) noexcept;
+    [[nodiscard]] bool take_if_blocked(worker& w) noexcept;
+    [[nodiscard]] unsigned glance(bool& wants_another) noexcept;
 
     template <class F>
     void for_each_worker(F&& f) const noexcept {
@@ -331,6 +341,7 @@ private:
     std::atomic<uint64_t> rescues_{0};
     std::atomic<uint64_t> arm_rounds_{0}; // times a worker took requests of foreign threads
     std::atomic<uint64_t> foreign_completions_{0};
+    std::atomic<int64_t> watch_until_ns_{0}; // see engine_sight.cpp
 
     // The monitor's notes.
     bool were_arms_waiting_ = false;

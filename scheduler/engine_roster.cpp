@@ -290,6 +290,7 @@ void engine::thread_main(void* self) noexcept {
     kernel::install_blocking_observer(&w);
     owner.serve(w);
     owner.retire(w);
+    close_sight(w);
     kernel::install_blocking_observer(nullptr);
     this_worker = nullptr;
     {
@@ -305,6 +306,7 @@ void engine::serve(worker& w) noexcept {
     bool is_seated = seat_assigned(w);
     for (;;) {
         if (is_seated) {
+            open_own_sight(w);
             work(w);
         }
         // mo: relaxed, a hint; leave_if_surplus decides under the lock.

@@ -5,8 +5,8 @@
 //   its ring has work only the owner can do:  signals the owner, whose handler enters the kernel
 //     deferred completions, unsubmitted         once for its ring; then reaps and queues what has
 //     requests, cancels                         become visible
-//   it sleeps in the kernel and work waits:   takes its core and gives it to another worker, made
-//                                               if the maximum allows it
+//   it sleeps in the kernel:                  takes its core and gives it to another worker, made
+//                                               if the maximum allows it; see engine_sight.cpp
 //   its core has an item and a core is idle:  wakes a worker to take it
 // and besides: items nobody was woken for (see crowd.hpp), threads that could not be made, requests
 // that no worker is free to arm, deadlines that no worker is free to look at.
@@ -16,15 +16,25 @@
 // core. Rejected: a timer signal on every worker (interrupts callbacks that do no harm); a watchdog
 // role that wanders among the workers (all of them may be blocked at once, which is when it is
 // needed).
+//
+// Between two ticks it glances at the holders of cores only, while blocks are likely and work
+// waits: when a thread has been switched, where that rings a bell (block_bell.hpp), or else every
+// 200 us; and 50 us after it has taken a core, since blocks come in bursts. A glance that takes
+// none is fruitless, and after four of those the rest of the millisecond is slept through:
+// callbacks that block briefly and often, or compute for long, cost the monitor at most 5 % of a
+// core.
 #include "scheduler/monitor.hpp"
 
+#include "kernel_iface/linux/block_bell.hpp"
 #include "kernel_iface/linux/clock.hpp"
 #include "kernel_iface/linux/futex.hpp"
+#include "kernel_iface/linux/prompt_thread.hpp"
 #include "kernel_iface/linux/thread.hpp"
 #include "kernel_iface/linux/thread_source.hpp"
 #include "scheduler/engine.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <mutex>
 #include <vector>
@@ -35,6 +45,9 @@ namespace {
 
 constexpr int64_t tick_ns = 1'000'000;
 constexpr int64_t quick_look_ns = 100'000;
+constexpr int64_t glance_ns = 200'000;
+constexpr int64_t glance_after_taking_ns = 50'000;
+constexpr unsigned fruitless_glances_per_tick = 4;
 /// Ticks without an awake worker before the monitor sleeps: long enough that a pool fed now and
 /// then does not pay for rousing it each time.
 constexpr unsigned idle_ticks_before_sleep = 50;
@@ -70,31 +83,20 @@ void on_rescue_signal(int signal, siginfo_t* info, void* context) {
 } // namespace
 
 void monitor::run(void* /*unused*/) noexcept {
+    kernel::become_prompt();
     state& s = shared();
     std::vector<engine*> watched;
     unsigned idle_ticks = 0;
     for (;;) {
-        bool is_active = false;
-        bool wants_quick_look = false;
-        watched.clear();
-        {
-            const std::scoped_lock guard(s.lock);
-            std::erase_if(s.graves, [](engine* e) { return engine::bury_if_unvisited(*e); });
-            is_active = !s.graves.empty();
-            for (engine* e : s.engines) {
-                if (e->try_retain()) {
-                    watched.push_back(e);
-                }
-            }
-        }
+        bool is_active = visit_engines(watched);
+        tick_wishes wishes;
         for (engine* e : watched) {
-            e->tick(is_active, wants_quick_look);
+            e->tick(is_active, wishes);
             e->release();
         }
         idle_ticks = is_active ? 0 : idle_ticks + 1;
         if (idle_ticks < idle_ticks_before_sleep) {
-            const int64_t pause_ns = wants_quick_look ? quick_look_ns : tick_ns;
-            (void)kernel::futex_wait(s.is_asleep, 0, kernel::now_ns() + pause_ns);
+            pause(watched, wishes);
             continue;
         }
         idle_ticks = 0;
@@ -106,6 +108,52 @@ void monitor::run(void* /*unused*/) noexcept {
         }
         // mo: relaxed, the next round looks at everything.
         s.is_asleep.store(0, std::memory_order_relaxed);
+    }
+}
+
+/// Retains every living engine into `watched` and frees dead ones. Are some still to be freed?
+bool monitor::visit_engines(std::vector<engine*>& watched) noexcept {
+    state& s = shared();
+    watched.clear();
+    const std::scoped_lock guard(s.lock);
+    std::erase_if(s.graves, [](engine* e) { return engine::bury_if_unvisited(*e); });
+    for (engine* e : s.engines) {
+        if (e->try_retain()) {
+            watched.push_back(e);
+        }
+    }
+    return !s.graves.empty();
+}
+
+/// From one tick to the next.
+void monitor::pause(std::vector<engine*>& watched, const tick_wishes& wishes) noexcept {
+    state& s = shared();
+    const int64_t until = kernel::now_ns() + (wishes.quick_tick ? quick_look_ns : tick_ns);
+    unsigned fruitless = 0;
+    int64_t step_ns = wishes.glance ? glance_ns : tick_ns;
+    for (;;) {
+        const bool may_glance = fruitless < fruitless_glances_per_tick;
+        const int64_t next = may_glance ? std::min(until, kernel::now_ns() + step_ns) : until;
+        auto heard = kernel::block_bell::answer::nobody;
+        if (may_glance) {
+            heard = kernel::block_bell::wait(next);
+        }
+        if (heard == kernel::block_bell::answer::nobody) {
+            (void)kernel::futex_wait(s.is_asleep, 0, next);
+        }
+        if (kernel::now_ns() >= until) {
+            return;
+        }
+        (void)visit_engines(watched);
+        unsigned taken = 0;
+        bool wants_glance = false;
+        for (engine* e : watched) {
+            taken += e->glance(wants_glance);
+            e->release();
+        }
+        fruitless = taken != 0 ? 0 : fruitless + 1;
+        step_ns = wants_glance ? glance_ns : tick_ns;
+        step_ns = taken != 0 ? glance_after_taking_ns : step_ns;
     }
 }
 
@@ -194,12 +242,12 @@ bool engine::has_anything_queued() const noexcept {
     return has_arrivals();
 }
 
-void engine::tick(bool& is_anyone_active, bool& wants_quick_look) noexcept {
+void engine::tick(bool& is_anyone_active, tick_wishes& wishes) noexcept {
     is_anyone_active = is_anyone_active || is_active();
     (void)tend_if_due();
     tick_policy();
     const bool is_work_waiting = has_anything_queued() || has_waiting_arms();
-    for_each_worker([&](worker& w) { tick_worker(w, is_work_waiting, wants_quick_look); });
+    for_each_worker([&](worker& w) { tick_worker(w, is_work_waiting, wishes); });
     arm_stranded();
     // mo: relaxed, only the monitor clears it.
     is_spawn_owed_.store(false, std::memory_order_relaxed);
@@ -236,17 +284,20 @@ void engine::arm_stranded() noexcept {
     }
 }
 
-void engine::tick_worker(worker& w, bool is_work_waiting, bool& wants_quick_look) noexcept {
+void engine::tick_worker(worker& w, bool is_work_waiting, tick_wishes& wishes) noexcept {
     // mo: acquire, pairs worker.busy (leave).
     const bool is_in_callback = w.busy_.load(std::memory_order_acquire) == 0;
     // mo: relaxed, compared with itself a tick later.
     const uint64_t started = w.started_.load(std::memory_order_relaxed);
-    if (!is_in_callback || started != w.seen_started_) {
-        w.seen_started_ = started;
+    const uint64_t begun = started - w.seen_started_;
+    w.seen_started_ = started;
+    w.stuck_ticks_ = is_in_callback && begun == 0 ? w.stuck_ticks_ + 1 : 0;
+    if (tend_sight(w, is_in_callback && is_work_waiting, begun)) {
+        wishes.glance = true;
+    }
+    if (w.stuck_ticks_ == 0) {
         return;
     }
-    // mo: relaxed, see thread_main.
-    const pid_t tid = w.tid_.load(std::memory_order_relaxed);
     bool needs_rescue = false;
     bool has_completions = false;
     if (w.ring_guard_.try_lock()) {
@@ -257,23 +308,25 @@ void engine::tick_worker(worker& w, bool is_work_waiting, bool& wants_quick_look
     if (needs_rescue) {
         // mo: relaxed, statistics.
         rescues_.fetch_add(1, std::memory_order_relaxed);
-        (void)kernel::signal_thread(tid, monitor::rescue_signal);
-        wants_quick_look = true;
+        // mo: relaxed, see thread_main.
+        (void)kernel::signal_thread(w.tid_.load(std::memory_order_relaxed), monitor::rescue_signal);
+        wishes.quick_tick = true;
     }
     if (has_completions) {
         (void)reap_foreign(w, nullptr, 1024);
     }
     // mo: acquire, pairs worker.seat (take_seat).
     const uintptr_t seat = w.seat_.load(std::memory_order_acquire);
-    if (!is_work_waiting || seat == 0 || (seat & worker::revoking) != 0) {
+    if (seat == 0 || (seat & worker::revoking) != 0) {
         return;
     }
-    const char letter = kernel::thread_state(tid);
-    if (letter != 'R' && letter != 0) {
-        if (core* c = w.revoke(); c != nullptr) {
-            surrender_core(*c, false);
+    if (is_work_waiting || std::has_single_bit(w.stuck_ticks_)) {
+        if (take_if_blocked(w)) {
+            wishes.glance = true;
+            return;
         }
-    } else if (reinterpret_cast<const core*>(seat)->length() != 0) {
+    }
+    if (is_work_waiting && reinterpret_cast<const core*>(seat)->length() != 0) {
         wake_if_wanted();
     }
 }

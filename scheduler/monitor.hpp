@@ -3,10 +3,17 @@
 // One thread for the whole process that notices what nobody else would (see monitor.cpp).
 #include <csignal>
 #include <cstdint>
+#include <vector>
 
 namespace rp::sched {
 
 class engine;
+
+/// What a tick asks of the pause after it.
+struct tick_wishes {
+    bool quick_tick = false; ///< a tick sooner than usual
+    bool glance = false;     ///< a look at the holders of cores before the next tick
+};
 
 class monitor {
 public:
@@ -26,6 +33,8 @@ public:
 
 private:
     static void run(void* unused) noexcept;
+    static bool visit_engines(std::vector<engine*>& watched) noexcept;
+    static void pause(std::vector<engine*>& watched, const tick_wishes& wishes) noexcept;
     static int64_t may_sleep_until_ns() noexcept;
 };
 

@@ -16,6 +16,7 @@
 // Rejected: leaving the core with the blocked worker and making an extra one (under a policy
 // without stealing its queue would starve); an atomic exchange at every callback (5 ns each,
 // twice).
+#include "kernel_iface/linux/block_sight.hpp"
 #include "kernel_iface/linux/blocking.hpp"
 #include "kernel_iface/linux/ring.hpp"
 #include "kernel_iface/linux/spin_lock.hpp"
@@ -151,8 +152,15 @@ private:
     worker* idle_next_ = nullptr;        // guard: the engine's roster lock
     worker* idle_previous_ = nullptr;    // guard: the engine's roster lock
 
+    // Being looked at; see engine_sight.cpp.
+    kernel::spin_lock sight_guard_;
+    kernel::block_sight sight_; // guard: sight_guard_
+    std::atomic<bool> has_sight_{false};
+    std::atomic<int64_t> suspected_at_ns_{0};
+
     // The monitor's notes.
-    uint64_t seen_started_ = 0;
+    uint64_t seen_started_ = 0;    // at the last tick
+    uint64_t glanced_started_ = 0; // at the last tick or glance
     uint32_t stuck_ticks_ = 0;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/tp/pool.hpp"
 
+#include "kernel_iface/linux/detection.hpp"
 #include "kernel_iface/linux/slab.hpp"
 #include "kernel_iface/linux/thread.hpp"
 #include "kernel_iface/nt/completion_target.hpp"
@@ -320,6 +321,10 @@ RP_EXPORT BOOL rp_pool_set_class_deadline(PTP_POOL pool,
 RP_EXPORT const char* const* rp_policy_names(void) {
     policy::load_from_environment();
     return sched::policy_names();
+}
+
+RP_EXPORT const char* rp_detection_tier(void) {
+    return kernel::detection_tier_name(kernel::detection().tier);
 }
 
 RP_EXPORT const char* rp_version(void) {

@@ -402,3 +402,18 @@ TEST("RP-POLICY-5", "RINGPOOL_POLICY chooses the policy of every pool of the pro
         unsetenv("RINGPOOL_POLICY");
     free(kept);
 }
+
+TEST("RP-DETECT-1", "the tier of detection is one of the four, before and after a pool is used") {
+    const char* tier = rp_detection_tier();
+    REQUIRE(tier != NULL);
+    CHECK(strcmp(tier, "perf") == 0 || strcmp(tier, "schedstat") == 0 ||
+          strcmp(tier, "state") == 0 || strcmp(tier, "announced") == 0);
+    struct probe* p = probe_new(0, 1);
+    PTP_WORK work = CreateThreadpoolWork(work_count, p, &p->env);
+    REQUIRE(work != NULL);
+    submit(work, 1);
+    WaitForThreadpoolWorkCallbacks(work, FALSE);
+    CloseThreadpoolWork(work);
+    probe_end(p);
+    CHECK(rp_detection_tier() == tier);
+}

@@ -88,6 +88,13 @@ typedef struct rp_pool_info {
  * or a size this version does not know. */
 BOOL rp_pool_query(PTP_POOL pool, rp_pool_info* info);
 
+/* How a callback that blocks without telling the pool is noticed, so that another worker can go on
+ * in its place: "perf" (by the kernel's records of switches), "schedstat" or "state" (by files of
+ * /proc), "announced" (not at all: only waits of this library are noticed). The best that the
+ * machine allows, found out at first use, or what RINGPOOL_DETECT names. Never fails; static
+ * storage. docs/detection.md has the figures. */
+const char* rp_detection_tier(void);
+
 /* ---- misuse ---------------------------------------------------------------------------------- */
 
 /* Where Windows raises a structured exception (R-ERR-4), this handler is called instead with the
