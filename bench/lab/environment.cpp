@@ -181,8 +181,12 @@ json allocator_facts() {
 
 json settings() {
     json set = json::object();
-    for (const char* const name :
-         {"RINGPOOL_POLICY", "RINGPOOL_RING_CAPS", "RINGPOOL_CPUS", "RINGPOOL_MEMBARRIER"}) {
+    for (const char* const name : {"RINGPOOL_POLICY",
+                                   "RINGPOOL_RING_CAPS",
+                                   "RINGPOOL_CPUS",
+                                   "RINGPOOL_MEMBARRIER",
+                                   "RINGPOOL_DETECT",
+                                   "RINGPOOL_BELL"}) {
         if (const char* const value = std::getenv(name)) {
             set[name] = value;
         }
@@ -226,6 +230,7 @@ std::string capture_environment(int indent) {
     environment["build"] = build_facts();
     environment["allocator"] = allocator_facts();
     environment["completion_source"] = completion_source();
+    environment["detection_tier"] = rp_detection_tier();
     environment["policies"] = policy_names();
     environment["settings"] = settings();
     return environment.dump(indent, ' ', false, json::error_handler_t::replace);
