@@ -96,12 +96,12 @@ waiting_times one_round(bool is_announced) {
     PTP_POOL pool = CreateThreadpool(nullptr);
     must_work(s.event != nullptr && pool != nullptr, "CreateThreadpool");
     SetThreadpoolThreadMaximum(pool, blockers + 16);
-    // In the order of submission: with one's own newest first, some would not be behind.
-    must_work(rp_pool_set_policy(pool, "shared-fifo") != FALSE, "rp_pool_set_policy");
     TP_CALLBACK_ENVIRON environment;
     InitializeThreadpoolEnvironment(&environment);
     SetThreadpoolCallbackPool(&environment, pool);
     PTP_WORK blocking = CreateThreadpoolWork(&block, &s, &environment);
+    // Of a lower priority: no policy takes them before the last of the others is taken.
+    SetThreadpoolCallbackPriority(&environment, TP_CALLBACK_PRIORITY_LOW);
     PTP_WORK computing = CreateThreadpoolWork(&compute, &s, &environment);
     must_work(blocking != nullptr && computing != nullptr, "CreateThreadpoolWork");
 

@@ -16,7 +16,7 @@ constexpr unsigned blockers = 64;
 constexpr unsigned computers = 8;
 
 /// 64 callbacks that wait for a byte of a pipe of their own (or, announced, for an event), and 8
-/// computing callbacks queued behind them; then 8 more. In a new pool with the policy shared-fifo,
+/// computing callbacks of a lower priority behind them; then 8 more. In a new pool,
 /// with RINGPOOL_DETECT as it is.
 waiting_times one_round(bool is_announced);
 
