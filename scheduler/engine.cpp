@@ -5,6 +5,7 @@
 #include "kernel_iface/linux/thread.hpp"
 #include "kernel_iface/linux/topology.hpp"
 #include "scheduler/monitor.hpp"
+#include "scheduler/token_state.hpp"
 #include "scheduler/visit.hpp"
 
 #include <algorithm>
@@ -94,23 +95,17 @@ struct lane_owner {
 engine::engine(const traits& of_policy)
     : runs_completions_inline_(of_policy.runs_completions_inline),
       reads_everything_(of_policy.reads_everything), uses_classes_(of_policy.uses_classes),
-      serial_(next_serial()) {
+      has_blocks_(of_policy.has_blocks), cores_(most_cores()), serial_(next_serial()),
+      tokens_(std::make_unique<token_state>()) {
     for (unsigned i = 0; of_policy.has_class_queues && i < class_count; ++i) {
         class_queues_.push_back(std::make_unique<fifo>(blocks_));
     }
     if (of_policy.follows_requests) {
         requests_ = std::make_unique<request_table>();
     }
-    const uint32_t usable = std::clamp(kernel::machine_topology().usable, 1U, crowd::cores_max);
-    cores_.reserve(usable);
-    for (uint32_t c = 0; c < usable; ++c) {
-        cores_.push_back(std::make_unique<core>(static_cast<core_id>(c), blocks_));
-        cores_.back()->is_closed = true;
-        if (of_policy.has_blocks) {
-            cores_.back()->own_blocks = std::make_unique<block_queue<>>();
-        }
+    if (!set_controller(controller_names()[0]) || core_count() != usable_cpus()) {
+        throw std::bad_alloc(); // engine::create catches it
     }
-    set_maximum(default_maximum);
     const std::scoped_lock guard(alive().lock);
     alive().engines.emplace_back(serial_, this);
 }
@@ -179,14 +174,12 @@ bool engine::may_run_inline() const noexcept {
     worker* w = worker::current();
     return runs_completions_inline_ && w != nullptr && &w->owner_ == this && w->is_reaping_ &&
            w->seat() != nullptr &&
-           // mo: relaxed, a request to leave, as in work().
-           surplus_.load(std::memory_order_relaxed) == 0;
+           // mo: relaxed, a request, as in work().
+           (orders_.load(std::memory_order_relaxed) & ~order_timed) == 0;
 }
 
 void engine::set_maximum(uint32_t threads) noexcept {
     threads = std::min(threads, threads_max);
-    const auto usable = static_cast<uint32_t>(cores_.size());
-    const uint32_t open = std::min(usable, threads);
     uint32_t owed = 0;
     {
         const std::scoped_lock guard(roster_lock_);
@@ -196,29 +189,17 @@ void engine::set_maximum(uint32_t threads) noexcept {
         minimum_.store(std::min(minimum_.load(std::memory_order_relaxed), threads),
                        std::memory_order_relaxed);
         // mo: relaxed, as above.
-        cores_open_.store(open, std::memory_order_relaxed);
-        for (uint32_t c = 0; c < usable; ++c) {
-            core& each = *cores_[c];
-            if (c >= open && !each.is_closed && crowd_.claim(each.id)) {
-                each.is_closed = true;
-            } else if (c < open && each.is_closed) {
-                each.is_closed = false;
-                crowd_.set_idle(each.id, false);
-            }
-        }
-        // mo: relaxed, as above.
         const uint32_t exist = threads_.load(std::memory_order_relaxed);
         owed = exist > threads ? exist - threads : 0;
-        // mo: relaxed, as above.
-        surplus_.store(owed, std::memory_order_relaxed);
+        set_order(order_surplus, owed);
     }
-    for (uint32_t c = open; c < usable; ++c) {
-        evacuate(*cores_[c]);
-    }
+    reconsider(reason::user_limits);
     if (owed != 0) {
         wake_all_idle();
     }
     fence::heavy();
+    // mo: relaxed, a setting.
+    const uint32_t open = cores_open_.load(std::memory_order_relaxed);
     for (uint32_t c = 0; c < open && has_anything_queued(); ++c) {
         wake_any();
     }
@@ -245,7 +226,7 @@ bool engine::set_minimum(uint32_t threads) noexcept {
             if (exist >= threads) {
                 // mo: relaxed, guard: roster_lock_.
                 minimum_.store(threads, std::memory_order_relaxed);
-                return true;
+                break;
             }
             // mo: relaxed, guard: roster_lock_.
             threads_.store(exist + 1, std::memory_order_relaxed);
@@ -254,6 +235,8 @@ bool engine::set_minimum(uint32_t threads) noexcept {
             return false;
         }
     }
+    reconsider(reason::user_limits);
+    return true;
 }
 
 void engine::set_stack_bytes(size_t bytes) noexcept {
@@ -283,7 +266,8 @@ bool engine::take_settings(const engine& from) noexcept {
     set_stack_bytes(from.stack_bytes_.load(std::memory_order_relaxed));
     idle_timeout_ns_.store(from.idle_timeout_ns_.load(std::memory_order_relaxed),
                            std::memory_order_relaxed);
-    return set_minimum(from.minimum_.load(std::memory_order_relaxed));
+    return set_controller(from.controlled().controller) &&
+           set_minimum(from.minimum_.load(std::memory_order_relaxed));
 }
 
 engine_statistics engine::statistics() const noexcept {

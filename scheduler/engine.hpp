@@ -4,7 +4,8 @@
 //
 // The class is split by aspect: engine.cpp (life, limits, statistics), engine_roster.cpp (threads:
 // waking, making, retiring), engine_park.cpp (sleeping), engine_io.cpp (requests and completions),
-// engine_timers.cpp (deadlines),
+// engine_timers.cpp (deadlines), engine_tokens.cpp (how many cores are open, and the controller),
+// engine_samples.cpp (what the controller is told),
 // engine_of.hpp (the loop and the queues, a template over the policy), monitor.cpp (what nobody
 // else would notice), engine_sight.cpp (workers that are blocked unannounced).
 //
@@ -14,7 +15,8 @@
 #include "kernel_iface/linux/io_request.hpp"
 #include "scheduler/blocks.hpp"
 #include "scheduler/classes.hpp"
-#include "scheduler/core.hpp"
+#include "scheduler/controller.hpp"
+#include "scheduler/core_table.hpp"
 #include "scheduler/crowd.hpp"
 #include "scheduler/policy.hpp"
 #include "scheduler/requests.hpp"
@@ -34,6 +36,21 @@
 namespace rp::sched {
 
 struct tick_wishes;
+struct token_state;
+struct control_change;
+struct worker_totals;
+
+/// What a controller has made of a pool; the limits are those in force.
+struct control_statistics {
+    const char* controller = nullptr; ///< static storage
+    uint32_t tokens = 0;
+    uint32_t tokens_limit = 0;
+    uint32_t soft_minimum = 0;
+    uint32_t soft_maximum = 0;
+    uint32_t cpus = 0;
+    uint64_t samples = 0;
+    uint64_t changes = 0;
+};
 
 struct engine_statistics {
     uint32_t threads = 0;
@@ -121,6 +138,18 @@ public:
     [[nodiscard]] bool take_settings(const engine& from) noexcept;
     [[nodiscard]] engine_statistics statistics() const noexcept;
 
+    // --- engine_tokens.cpp ---------------------------------------------------------------------
+    /// At any time. False for an unknown name or when out of memory; then nothing has changed.
+    [[nodiscard]] bool set_controller(std::string_view name) noexcept;
+    [[nodiscard]] control_statistics controlled() const noexcept;
+    /// Copies the newest changes, oldest first; returns how many.
+    uint32_t control_log(control_change* out, uint32_t room) const noexcept;
+
+    [[nodiscard]] compensation compensates() const noexcept {
+        // mo: relaxed, a setting.
+        return compensates_.load(std::memory_order_relaxed);
+    }
+
 protected:
     struct traits {
         bool runs_completions_inline = true;
@@ -169,8 +198,8 @@ protected:
 
     /// How many cores a policy may use: at least one.
     [[nodiscard]] uint32_t core_count() const noexcept {
-        // mo: relaxed, a setting.
-        const uint32_t open = cores_open_.load(std::memory_order_relaxed);
+        // mo: acquire, pairs engine.cores_open (open_cores): the cores themselves.
+        const uint32_t open = cores_open_.load(std::memory_order_acquire);
         return open != 0 ? open : 1;
     }
 
@@ -185,6 +214,22 @@ protected:
     void wake_any() noexcept;
     void wake_core(core_id c) noexcept;
     void stop_searching(worker& w, bool is_more_waiting) noexcept;
+    /// Makes a core available that is neither held nor idle. True: it was closed instead, for lack
+    /// of a token, and the caller evacuates it.
+    [[nodiscard]] bool put_down(core& c, bool was_searching) noexcept;
+    void evacuate(core& c) noexcept;
+    static void let_go_of_blocks(core& c) noexcept;
+
+    // --- engine_tokens.cpp ---------------------------------------------------------------------
+    /// Must the holder of `c` go back to the roster before it takes another item?
+    [[nodiscard]] bool must_stop(const core& c) const noexcept {
+        // mo: relaxed, a request; seen one turn later at worst.
+        const uint32_t orders = orders_.load(std::memory_order_relaxed);
+        return (orders & order_surplus) != 0 ||
+               ((orders & order_closing) != 0 && static_cast<uint32_t>(c.id) >= core_count());
+    }
+
+    static int64_t run_timed(item& it, worker& w) noexcept;
 
     // --- engine_io.cpp -------------------------------------------------------------------------
     /// One turn of deadlines and I/O for a worker holding a core: tends, arms, submits, reaps.
@@ -206,15 +251,20 @@ protected:
     const bool runs_completions_inline_;
     const bool reads_everything_;
     const bool uses_classes_;
+    const bool has_blocks_;
     block_pool blocks_;
-    std::vector<std::unique_ptr<core>> cores_;
+    core_table cores_;
     std::array<fifo, priority_count> shared_{fifo(blocks_), fifo(blocks_), fifo(blocks_)};
     sorted_queue sorted_;
     std::vector<std::unique_ptr<fifo>> class_queues_; // class_count of them, or none
     class_table classes_;
     std::unique_ptr<request_table> requests_; // for policies that follow them
     crowd crowd_;
-    std::atomic<uint32_t> surplus_{0}; // workers that should leave
+    /// What workers with a core must heed between two items; almost always 0.
+    std::atomic<uint32_t> orders_{0};                   // written under roster_lock_
+    static constexpr uint32_t order_surplus = 0xFFFF;   // how many workers should leave
+    static constexpr uint32_t order_closing = 1U << 16; // some core is held without a token
+    static constexpr uint32_t order_timed = 1U << 17;   // run_timed() instead of run()
 
 private:
     friend class worker;
@@ -246,7 +296,36 @@ private:
     void wake_all_idle() noexcept;
     /// Makes a core that its worker has given up available to others; wakes one if it has work.
     void surrender_core(core& c, bool was_searching) noexcept;
-    void evacuate(core& c) noexcept;
+    [[nodiscard]] bool settle(core& c, bool was_searching) noexcept; // guard: roster_lock_
+
+    void set_order(uint32_t mask, uint32_t value) noexcept { // guard: roster_lock_
+        // mo: relaxed, guard: roster_lock_.
+        const uint32_t others = orders_.load(std::memory_order_relaxed) & ~mask;
+        // mo: relaxed, guard: roster_lock_; read as a hint elsewhere.
+        orders_.store(others | value, std::memory_order_relaxed);
+    }
+
+    // --- engine_tokens.cpp, engine_samples.cpp -------------------------------------------------
+    void reconsider(reason why) noexcept;
+    [[nodiscard]] static uint32_t usable_cpus() noexcept;
+    [[nodiscard]] static uint32_t most_cores() noexcept;
+    void open_cores(uint32_t wanted) noexcept;
+    void note_closing() noexcept;
+    void evacuate_closed() noexcept;
+    [[nodiscard]] pool_sample limits_now() const noexcept;
+    void adopt(const decision& d, int64_t now_ns, bool is_at_once) noexcept;
+    void approach(int64_t now_ns, bool is_at_once) noexcept;
+    void provision() noexcept;
+    void control_tick() noexcept;
+    [[nodiscard]] worker_totals totals(int64_t now_ns) noexcept;
+    [[nodiscard]] bool hear_events(const worker_totals& t) noexcept;
+    void take_sample(const worker_totals& t, int64_t now_ns, uint64_t queued, int64_t age) noexcept;
+    void read_thread_states(pool_sample& s) noexcept;
+    [[nodiscard]] uint64_t queued_items() const noexcept;
+
+    /// How many threads are kept, and how many are made: the soft limits inside the hard ones.
+    [[nodiscard]] uint32_t floor_of_threads() const noexcept;
+    [[nodiscard]] uint32_t ceiling_of_threads() const noexcept;
 
     // --- engine_park.cpp -----------------------------------------------------------------------
     [[nodiscard]] bool park(worker& w) noexcept;
@@ -257,7 +336,7 @@ private:
     void reap_while_parked(worker& w) noexcept;
     static void sleep(worker& w, int64_t deadline_ns) noexcept;
     static void unpark(worker& w) noexcept;
-    [[nodiscard]] bool may_exit_idle(worker& w) noexcept;
+    [[nodiscard]] bool may_exit_idle(worker& w, bool is_late) noexcept;
 
     // --- engine_io.cpp -------------------------------------------------------------------------
     [[nodiscard]] bool ensure_ring(worker& w) noexcept;
@@ -285,6 +364,7 @@ private:
     void tick_worker(worker& w, bool is_work_waiting, tick_wishes& wishes) noexcept;
 
     // --- engine_sight.cpp ----------------------------------------------------------------------
+    [[nodiscard]] bool looks_for_blocked() const noexcept;
     [[nodiscard]] bool tend_sight(worker& w, bool may_matter, uint64_t begun) noexcept;
     void open_sight(worker& w) noexcept;
     void open_own_sight(worker& w) noexcept;
@@ -318,7 +398,13 @@ private:
     std::atomic<uint32_t> threads_peak_{0};
     std::atomic<uint32_t> minimum_{0};
     std::atomic<uint32_t> maximum_{default_maximum};
-    std::atomic<uint32_t> cores_open_{0}; // min(usable CPUs, maximum)
+    std::atomic<uint32_t> cores_open_{0}; // tokens; written under roster_lock_
+    std::atomic<uint32_t> soft_minimum_{0};
+    std::atomic<uint32_t> soft_maximum_{UINT32_MAX};
+    std::atomic<compensation> compensates_{compensation::detected};
+    std::atomic<bool> is_controlled_{false};  // the tick has something to do for the controller
+    std::atomic<bool> is_approaching_{false}; // not yet where the last decision wants to be
+    const std::unique_ptr<token_state> tokens_;
     std::atomic<bool> is_shut_down_{false};
     std::atomic<bool> is_spawn_owed_{false}; // a thread could not be made; the monitor tries again
     std::atomic<size_t> stack_bytes_{0};
@@ -344,6 +430,7 @@ private:
     std::atomic<int64_t> watch_until_ns_{0}; // see engine_sight.cpp
 
     // The monitor's notes.
+    uint64_t cores_revoked_ = 0;
     bool were_arms_waiting_ = false;
     uint64_t seen_arm_rounds_ = 0;
 };

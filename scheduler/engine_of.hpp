@@ -40,7 +40,7 @@ public:
     bool may_go_on(worker& w, const item& it) noexcept override {
         core* own = w.seat();
         // mo: relaxed, as in work().
-        if (own == nullptr || surplus_.load(std::memory_order_relaxed) != 0 ||
+        if (own == nullptr || orders_.load(std::memory_order_relaxed) != 0 ||
             own->turn % orphan_period == 0 || !own->fresh.holds_only(it) || own->line.size() != 0) {
             return false;
         }
@@ -237,6 +237,8 @@ private:
             fence::light();
             if (crowd_.is_idle(static_cast<core_id>(index))) {
                 wake_core(static_cast<core_id>(index));
+            } else if (index >= core_count()) [[unlikely]] {
+                evacuate(*cores_[index]); // closed meanwhile: see engine_tokens.cpp
             }
             return;
         }
@@ -292,8 +294,8 @@ private:
             keep_near(w, own);
         }
         while (own != nullptr) {
-            // mo: relaxed, a request to leave; seen one turn later at worst.
-            if (surplus_.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+            // mo: relaxed, a request; seen one turn later at worst.
+            if (orders_.load(std::memory_order_relaxed) != 0 && must_stop(*own)) [[unlikely]] {
                 return;
             }
             if (s.tries == 0 && s.spins == 0 && own->turn % orphan_period == 0) {
@@ -328,7 +330,8 @@ private:
             }
             // A maximum that was lowered before the item was submitted holds for it (R-POOL-8).
             // mo: relaxed, the queue that the item came from has ordered it.
-            if (surplus_.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+            const uint32_t orders = orders_.load(std::memory_order_relaxed);
+            if (orders != 0 && must_stop(*own)) [[unlikely]] {
                 put_back(*it, w);
                 return;
             }
@@ -341,7 +344,7 @@ private:
             if constexpr (Policy::has_blocks) {
                 share_if_wanted(*own);
             }
-            run(*it, w);
+            run(*it, w, orders);
             own = w.seat();
         }
     }
@@ -360,17 +363,19 @@ private:
 
     /// Stamps and accounts are for policies that want them. The item may be gone, or queued again,
     /// when it returns.
-    void run(item& it, worker& w) noexcept {
+    void run(item& it, worker& w, uint32_t orders) noexcept {
         if (!policy_.wants_times()) {
-            it.run(it, w);
+            if ((orders & order_timed) != 0) [[unlikely]] {
+                (void)run_timed(it, w);
+            } else {
+                it.run(it, w);
+            }
             return;
         }
         const uint8_t cls = it.cls;
         const uint16_t request = it.request;
         w.request_ = request;
-        w.item_began_ns_ = kernel::now_ns();
-        it.run(it, w);
-        const int64_t ran_ns = kernel::now_ns() - w.item_began_ns_;
+        const int64_t ran_ns = run_timed(it, w);
         classes_.ran(cls, ran_ns);
         if constexpr (Policy::follows_requests) {
             requests_->leave(request, ran_ns);
@@ -406,9 +411,11 @@ private:
             own = w.seat();
             if (left != nullptr) {
                 left->turn += 1; // its own fairness clock must not stand still
-                crowd_.set_idle(left->id, false);
+                const bool is_closed = put_down(*left, false);
                 fence::heavy();
-                if (left->length() != 0) {
+                if (is_closed) {
+                    evacuate(*left);
+                } else if (left->length() != 0) {
                     wake_core(left->id);
                 }
             }
@@ -571,7 +578,9 @@ private:
                 return true;
             }
         }
-        for (const auto& other : cores_) {
+        const uint32_t open = core_count(); // what others still have is evacuated, not looked for
+        for (uint32_t i = 0; i < open; ++i) {
+            const auto& other = cores_[i];
             if (other->length() != 0 && policy_.reads(c, self, queue::core(other->id)) &&
                 (other->id == self || has_work_to_share(*other, Policy::stolen_parts))) {
                 return true;

@@ -71,11 +71,14 @@ bool engine::park(worker& w) noexcept {
             }
             reap_while_parked(w);
         }
+        const bool is_late = kernel::now_ns() >= deadline_ns;
         // mo: relaxed, a hint; leaving is decided under the roster lock.
-        if ((surplus_.load(std::memory_order_relaxed) != 0 ||
-             // mo: seq_cst, pairs engine.shut_down (shut_down).
-             is_shut_down_.load(std::memory_order_seq_cst) || kernel::now_ns() >= deadline_ns)) {
-            if (may_exit_idle(w)) {
+        if (is_late || (orders_.load(std::memory_order_relaxed) & order_surplus) != 0 ||
+            // mo: relaxed, as above.
+            threads_.load(std::memory_order_relaxed) > ceiling_of_threads() ||
+            // mo: seq_cst, pairs engine.shut_down (shut_down).
+            is_shut_down_.load(std::memory_order_seq_cst)) {
+            if (may_exit_idle(w, is_late)) {
                 return false;
             }
             // mo: relaxed, a setting.
@@ -141,6 +144,7 @@ bool engine::take_back(worker& w, core& c) noexcept {
     if (!crowd_.claim(c.id)) {
         return false;
     }
+    bool is_closed = false;
     {
         const std::scoped_lock guard(roster_lock_);
         if (w.is_idle_) {
@@ -148,11 +152,13 @@ bool engine::take_back(worker& w, core& c) noexcept {
             w.take_seat(c);
             return true;
         }
-        crowd_.set_idle(c.id, false);
+        is_closed = settle(c, false);
     }
     // Another core is on its way to this worker. Somebody else may be needed for this one.
     fence::heavy();
-    if (has_work_for(c.id)) {
+    if (is_closed) {
+        evacuate(c);
+    } else if (has_work_for(c.id)) {
         wake_core(c.id);
     }
     return false;
@@ -205,7 +211,7 @@ void engine::unpark(worker& w) noexcept {
 }
 
 /// Idle for the whole timeout, or surplus, or the engine is shutting down: may this worker leave?
-bool engine::may_exit_idle(worker& w) noexcept {
+bool engine::may_exit_idle(worker& w, bool is_late) noexcept {
     const std::scoped_lock guard(roster_lock_);
     if (!w.is_idle_) {
         return false; // a waker was faster
@@ -217,16 +223,15 @@ bool engine::may_exit_idle(worker& w) noexcept {
     // mo: relaxed, a one-way flag.
     const bool is_over = is_shut_down_.load(std::memory_order_relaxed) || exist > maximum;
     const bool has_requests = w.ring_ != nullptr && w.ring_->in_flight() != 0;
-    // mo: relaxed, guard: roster_lock_.
-    if (!is_over &&
-        (has_requests || w.is_persistent || exist <= minimum_.load(std::memory_order_relaxed))) {
+    const bool is_unwanted =
+        exist > ceiling_of_threads() || (is_late && exist > floor_of_threads());
+    if (!is_over && (has_requests || w.is_persistent || !is_unwanted)) {
         return false;
     }
     remove_idle(w);
     // mo: relaxed, guard: roster_lock_.
     threads_.store(exist - 1, std::memory_order_relaxed);
-    // mo: relaxed, guard: roster_lock_.
-    surplus_.store(exist - 1 > maximum ? exist - 1 - maximum : 0, std::memory_order_relaxed);
+    set_order(order_surplus, exist - 1 > maximum ? exist - 1 - maximum : 0);
     return true;
 }
 

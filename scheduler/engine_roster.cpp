@@ -4,7 +4,8 @@
 // leaves.
 //
 // Invariant under the roster lock: a core is held by one worker, or idle (its bit is in the crowd's
-// map), or closed, or claimed by a thread that is about to give it to a worker.
+// map), or closed, or claimed by a thread that is about to give it to a worker. An idle core is
+// open: whoever puts one down without passing it on does so through settle().
 #include "kernel_iface/linux/thread.hpp"
 #include "scheduler/engine.hpp"
 #include "scheduler/monitor.hpp"
@@ -53,6 +54,8 @@ void engine::wake_core(core_id c) noexcept {
 /// two acts.
 bool engine::assign(core& c, bool is_searching) noexcept {
     worker* w = nullptr;
+    bool is_one_more = false;
+    bool is_closed = false;
     {
         const std::scoped_lock guard(roster_lock_);
         w = idle_newest_;
@@ -61,18 +64,20 @@ bool engine::assign(core& c, bool is_searching) noexcept {
         } else {
             // mo: relaxed, guard: roster_lock_.
             const uint32_t exist = threads_.load(std::memory_order_relaxed);
-            // mo: relaxed, guard: roster_lock_.
-            const bool is_full = exist >= maximum_.load(std::memory_order_relaxed);
-            if (is_full || !has_live_work()) {
-                crowd_.set_idle(c.id, false);
-                return false;
+            is_one_more = exist < ceiling_of_threads() && has_live_work();
+            if (is_one_more) {
+                // mo: relaxed, guard: roster_lock_.
+                threads_.store(exist + 1, std::memory_order_relaxed);
+            } else {
+                is_closed = settle(c, false);
             }
-            // mo: relaxed, guard: roster_lock_.
-            threads_.store(exist + 1, std::memory_order_relaxed);
         }
     }
+    if (is_closed) {
+        evacuate(c);
+    }
     if (w == nullptr) {
-        return start_worker(&c, is_searching);
+        return is_one_more && start_worker(&c, is_searching);
     }
     // mo: relaxed, statistics.
     wakes_.fetch_add(1, std::memory_order_relaxed);
@@ -125,20 +130,27 @@ void engine::wake_all_idle() noexcept {
 
 // --- cores ---------------------------------------------------------------------------------------
 
-void engine::surrender_core(core& c, bool was_searching) noexcept {
-    bool is_closed = false;
-    {
-        const std::scoped_lock guard(roster_lock_);
-        // mo: relaxed, guard: roster_lock_.
-        if (static_cast<uint32_t>(c.id) < cores_open_.load(std::memory_order_relaxed)) {
-            crowd_.set_idle(c.id, was_searching);
-        } else {
-            is_closed = c.is_closed = true;
-            if (was_searching) {
-                crowd_.stop_searching();
-            }
-        }
+bool engine::settle(core& c, bool was_searching) noexcept {
+    // mo: relaxed, guard: roster_lock_.
+    if (static_cast<uint32_t>(c.id) < cores_open_.load(std::memory_order_relaxed)) {
+        crowd_.set_idle(c.id, was_searching);
+        return false;
     }
+    c.is_closed = true;
+    note_closing();
+    if (was_searching) {
+        crowd_.stop_searching();
+    }
+    return true;
+}
+
+bool engine::put_down(core& c, bool was_searching) noexcept {
+    const std::scoped_lock guard(roster_lock_);
+    return settle(c, was_searching);
+}
+
+void engine::surrender_core(core& c, bool was_searching) noexcept {
+    const bool is_closed = put_down(c, was_searching);
     fence::heavy();
     if (is_closed) {
         evacuate(c);
@@ -147,8 +159,18 @@ void engine::surrender_core(core& c, bool was_searching) noexcept {
     }
 }
 
-/// Moves what a closed core still has to core 0, which is the last to be closed. The caller has
-/// closed the core, or given it up to be closed, so its block queue has no other holder.
+/// For whoever has taken or given up a core that is closed: what its holder had in a block of its
+/// own, where nobody else can take it, goes where everybody can.
+void engine::let_go_of_blocks(core& c) noexcept {
+    item* batch[block_queue<>::block_size];
+    unsigned count = 0;
+    while (c.own_blocks != nullptr &&
+           (count = c.own_blocks->take_oldest(batch, block_queue<>::block_size)) != 0) {
+        c.inbox.push(batch, count);
+    }
+}
+
+/// Moves what a closed core still has to core 0, which is the last to be closed.
 void engine::evacuate(core& c) noexcept {
     if (c.id == 0) {
         return;
@@ -165,7 +187,7 @@ void engine::evacuate(core& c) noexcept {
             count = c.inbox.take(batch, 64);
         }
         if (count == 0 && c.own_blocks != nullptr) {
-            count = c.own_blocks->take_oldest(batch, 64);
+            count = c.own_blocks->steal(batch, 64);
         }
         if (count == 0) {
             break;
@@ -269,7 +291,7 @@ bool engine::start_worker(core* c, bool is_searching) noexcept {
         references_.fetch_sub(1, std::memory_order_relaxed);
     }
     if (c != nullptr) {
-        crowd_.set_idle(c->id, false);
+        (void)settle(*c, false); // closed: the monitor's next tick evacuates it
         // mo: relaxed, read by the monitor at its next tick.
         is_spawn_owed_.store(true, std::memory_order_relaxed);
     }
@@ -310,7 +332,7 @@ void engine::serve(worker& w) noexcept {
             work(w);
         }
         // mo: relaxed, a hint; leave_if_surplus decides under the lock.
-        if (surplus_.load(std::memory_order_relaxed) != 0 && leave_if_surplus()) {
+        if ((orders_.load(std::memory_order_relaxed) & order_surplus) != 0 && leave_if_surplus()) {
             return;
         }
         if (w.seat() == nullptr && take_core_with_work(w)) {
@@ -339,8 +361,7 @@ bool engine::leave_if_surplus() noexcept {
     const uint32_t left = exist > maximum ? exist - 1 : exist;
     // mo: relaxed, guard: roster_lock_.
     threads_.store(left, std::memory_order_relaxed);
-    // mo: relaxed, guard: roster_lock_.
-    surplus_.store(left > maximum ? left - maximum : 0, std::memory_order_relaxed);
+    set_order(order_surplus, left > maximum ? left - maximum : 0);
     return left != exist;
 }
 

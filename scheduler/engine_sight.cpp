@@ -55,11 +55,16 @@ bool hears_blocks() noexcept {
 
 } // namespace
 
+/// Does a tier look, and does the controller make up for what it sees?
+bool engine::looks_for_blocked() const noexcept {
+    return kernel::detection().tier != kernel::detection_tier::announced &&
+           compensates() == compensation::detected;
+}
+
 /// For the monitor's tick. Returns whether a glance before the next tick could find `w` blocked and
 /// no bell would tell.
 bool engine::tend_sight(worker& w, bool may_matter, uint64_t begun) noexcept {
-    const kernel::detection_tier tier = kernel::detection().tier;
-    if (tier == kernel::detection_tier::announced) {
+    if (!looks_for_blocked()) {
         return false;
     }
     w.glanced_started_ = w.seen_started_;
@@ -130,7 +135,7 @@ void engine::close_sight(worker& w) noexcept {
 /// For the monitor: takes the core of a worker that sleeps in its callback. False: it does not, or
 /// nobody can tell.
 bool engine::take_if_blocked(worker& w) noexcept {
-    if (kernel::detection().tier == kernel::detection_tier::announced) {
+    if (!looks_for_blocked()) {
         return false;
     }
     bool is_blocked = false;
@@ -147,6 +152,7 @@ bool engine::take_if_blocked(worker& w) noexcept {
     if (c == nullptr) {
         return false;
     }
+    ++cores_revoked_;
     surrender_core(*c, false);
     if (kernel::block_sight::is_scarce()) {
         close_sight(w); // it has served; the next holder of a core may need one
@@ -157,8 +163,7 @@ bool engine::take_if_blocked(worker& w) noexcept {
 /// For the monitor between two ticks: looks at the holders of cores. Adds to `wants_another`
 /// whether one more glance could find what no bell would announce; returns how many cores it took.
 unsigned engine::glance(bool& wants_another) noexcept {
-    if (kernel::detection().tier == kernel::detection_tier::announced ||
-        (!has_anything_queued() && !has_waiting_arms())) {
+    if (!looks_for_blocked() || (!has_anything_queued() && !has_waiting_arms())) {
         return 0;
     }
     unsigned taken = 0;

@@ -227,7 +227,9 @@ bool engine::is_active() const noexcept {
     // mo: relaxed, as above.
     const uint32_t idle = idle_threads_.load(std::memory_order_relaxed);
     // mo: relaxed, as above.
-    return threads > idle || is_spawn_owed_.load(std::memory_order_relaxed);
+    return threads > idle || is_spawn_owed_.load(std::memory_order_relaxed) ||
+           // mo: relaxed, as above.
+           is_approaching_.load(std::memory_order_relaxed);
 }
 
 bool engine::has_anything_queued() const noexcept {
@@ -249,6 +251,11 @@ void engine::tick(bool& is_anyone_active, tick_wishes& wishes) noexcept {
     const bool is_work_waiting = has_anything_queued() || has_waiting_arms();
     for_each_worker([&](worker& w) { tick_worker(w, is_work_waiting, wishes); });
     arm_stranded();
+    evacuate_closed();
+    // mo: relaxed, a setting.
+    if (is_controlled_.load(std::memory_order_relaxed)) [[unlikely]] {
+        control_tick();
+    }
     // mo: relaxed, only the monitor clears it.
     is_spawn_owed_.store(false, std::memory_order_relaxed);
     if (!is_work_waiting || crowd_.idle() == 0 || crowd_.searching() != 0) {

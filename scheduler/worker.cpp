@@ -6,6 +6,9 @@
 namespace rp::sched {
 
 bool worker::detach_core() noexcept {
+    if (owner_.compensates() == compensation::none) {
+        return false;
+    }
     const bool was_in_callback = !is_in_engine();
     (void)enter();
     if (core* c = give_up_seat(); c != nullptr) {
@@ -15,8 +18,7 @@ bool worker::detach_core() noexcept {
     const bool is_anyone_idle = owner_.idle_threads_.load(std::memory_order_relaxed) != 0;
     // mo: relaxed, as above.
     const uint32_t threads = owner_.threads_.load(std::memory_order_relaxed);
-    // mo: relaxed, as above.
-    const uint32_t maximum = owner_.maximum_.load(std::memory_order_relaxed);
+    const uint32_t maximum = owner_.ceiling_of_threads();
     if (was_in_callback) {
         leave();
     }
@@ -28,10 +30,12 @@ void worker::blocking_begins() noexcept {
         return;
     }
     (void)enter();
+    note_block();
     if (ring_ != nullptr && ring_->needs_enter()) {
         ring_->submit_and_get_events();
     }
-    if (core* c = give_up_seat(); c != nullptr) {
+    core* c = owner_.compensates() != compensation::none ? give_up_seat() : nullptr;
+    if (c != nullptr) {
         owner_.surrender_core(*c, false);
     }
     leave();
@@ -41,6 +45,7 @@ void worker::blocking_ends() noexcept {
     if (--blocking_depth_ != 0 || is_in_engine()) {
         return;
     }
+    note_block();
     // If its core is still free the callback goes on as if nothing had happened; otherwise it goes
     // on without one and parks when it returns.
     if (enter() == nullptr && owner_.crowd_.claim(last_core_)) {

@@ -116,6 +116,12 @@ private:
         return (s & revoking) == 0 ? reinterpret_cast<core*>(s) : settled_seat();
     }
 
+    /// A block has been announced, or is over: the count is odd during one.
+    void note_block() noexcept {
+        // mo: relaxed, statistics; only this thread writes it.
+        blocks_.store(blocks_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    }
+
     core* settled_seat() noexcept;
     void take_seat(core& c) noexcept;
     /// In engine code: gives the core up and returns it (nullptr: there was none).
@@ -158,7 +164,14 @@ private:
     std::atomic<bool> has_sight_{false};
     std::atomic<int64_t> suspected_at_ns_{0};
 
+    // For the pool's controller.
+    std::atomic<uint64_t> blocks_{0};
+    std::atomic<int64_t> service_ns_{0}; // of timed items
+    std::atomic<uint64_t> serviced_{0};
+
     // The monitor's notes.
+    uint64_t controlled_started_ = 0;
+    int64_t controlled_since_ns_ = 0;
     uint64_t seen_started_ = 0;    // at the last tick
     uint64_t glanced_started_ = 0; // at the last tick or glance
     uint32_t stuck_ticks_ = 0;
