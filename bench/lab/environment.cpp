@@ -182,6 +182,7 @@ json allocator_facts() {
 json settings() {
     json set = json::object();
     for (const char* const name : {"RINGPOOL_POLICY",
+                                   "RINGPOOL_CONTROLLER",
                                    "RINGPOOL_RING_CAPS",
                                    "RINGPOOL_CPUS",
                                    "RINGPOOL_MEMBARRIER",

@@ -46,9 +46,30 @@ bool is_usable_policy(const char* spec, const char* origin) noexcept {
     return problem.empty();
 }
 
+void print_unknown_controller(const char* name, const char* origin) noexcept {
+    std::fprintf(stderr, "ringpool: %s: unknown controller '%s'; known:", origin, name);
+    for (const char* const* known = sched::controller_names(); *known != nullptr; ++known) {
+        std::fprintf(stderr, " %s", *known);
+    }
+    std::fputc('\n', stderr);
+}
+
 const char* process_policy() noexcept {
     const char* name = std::getenv("RINGPOOL_POLICY");
     return name != nullptr && *name != '\0' ? name : sched::policy_names()[0];
+}
+
+/// The controller pools begin with; nullptr after saying which names RINGPOOL_CONTROLLER may have.
+const char* process_controller() noexcept {
+    const char* name = std::getenv("RINGPOOL_CONTROLLER");
+    if (name == nullptr || *name == '\0') {
+        return sched::controller_names()[0];
+    }
+    if (!sched::is_controller(name)) {
+        print_unknown_controller(name, "RINGPOOL_CONTROLLER");
+        return nullptr;
+    }
+    return name;
 }
 
 kernel::io_sink& default_sink() noexcept {
@@ -72,10 +93,22 @@ pool* pool::create() noexcept {
         nt::set_last_error(ERROR_INVALID_PARAMETER);
         return nullptr;
     }
+    const char* controller = process_controller();
+    if (controller == nullptr) {
+        nt::set_last_error(ERROR_INVALID_PARAMETER);
+        return nullptr;
+    }
     sched::engine* e = sched::engine::create(policy);
+    if (e != nullptr && controller != sched::controller_names()[0] &&
+        !e->set_controller(controller)) {
+        e->shut_down();
+        e->release();
+        e = nullptr;
+    }
     void* memory = e != nullptr ? pool_slab.take() : nullptr;
     if (memory == nullptr) {
         if (e != nullptr) {
+            e->shut_down();
             e->release();
         }
         nt::set_last_error(ERROR_NOT_ENOUGH_MEMORY);
@@ -180,6 +213,15 @@ DWORD pool::set_policy(const char* name) noexcept {
     return 0;
 }
 
+DWORD pool::set_controller(const char* name) noexcept {
+    if (name == nullptr || !sched::is_controller(name)) {
+        print_unknown_controller(name != nullptr ? name : "(NULL)", "rp_pool_set_controller");
+        return ERROR_INVALID_PARAMETER;
+    }
+    const std::scoped_lock guard(settings_); // not while set_policy copies the settings
+    return engine().set_controller(name) ? 0 : ERROR_NOT_ENOUGH_MEMORY;
+}
+
 sched::engine& pool::bind_engine() noexcept {
     const std::scoped_lock guard(settings_);
     is_engine_bound_ = true;
@@ -221,12 +263,11 @@ pool* checked(PTP_POOL handle, const char* function) noexcept {
     return p;
 }
 
-/// For the rp_ functions: NULL names the default pool.
-pool* given_or_default(PTP_POOL handle, const char* function) noexcept {
-    return handle != nullptr ? checked(handle, function) : pool::process_default();
-}
-
 } // namespace
+
+pool* pool::given_or_default(PTP_POOL handle, const char* function) noexcept {
+    return handle != nullptr ? checked(handle, function) : process_default();
+}
 
 } // namespace rp::tp
 
@@ -293,7 +334,7 @@ RP_EXPORT VOID WINAPI CloseThreadpool(PTP_POOL ptpp) {
 }
 
 RP_EXPORT BOOL rp_pool_set_policy(PTP_POOL pool, const char* name) {
-    tp::pool* p = tp::given_or_default(pool, "rp_pool_set_policy");
+    tp::pool* p = tp::pool::given_or_default(pool, "rp_pool_set_policy");
     if (p == nullptr) {
         return FALSE;
     }
@@ -332,7 +373,7 @@ RP_EXPORT const char* rp_version(void) {
 }
 
 RP_EXPORT BOOL rp_pool_set_idle_timeout(PTP_POOL pool, DWORD milliseconds) {
-    tp::pool* p = tp::given_or_default(pool, "rp_pool_set_idle_timeout");
+    tp::pool* p = tp::pool::given_or_default(pool, "rp_pool_set_idle_timeout");
     if (p == nullptr) {
         return FALSE;
     }
@@ -345,7 +386,7 @@ RP_EXPORT BOOL rp_pool_query(PTP_POOL pool, rp_pool_info* info) {
         nt::set_last_error(ERROR_INVALID_PARAMETER);
         return FALSE;
     }
-    tp::pool* p = tp::given_or_default(pool, "rp_pool_query");
+    tp::pool* p = tp::pool::given_or_default(pool, "rp_pool_query");
     if (p == nullptr) {
         return FALSE;
     }

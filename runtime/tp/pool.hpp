@@ -13,10 +13,14 @@ namespace rp::tp {
 
 class pool {
 public:
-    /// nullptr with the last error set: out of memory, or RINGPOOL_POLICY names no policy.
+    /// nullptr with the last error set: out of memory, or RINGPOOL_POLICY names no policy, or
+    /// RINGPOOL_CONTROLLER no controller.
     static pool* create() noexcept;
     /// The pool of everything that names none; made on first use (R-POOL-3).
     static pool* process_default() noexcept;
+
+    /// For the rp_ functions: NULL names the default pool. nullptr after reporting a misuse.
+    static pool* given_or_default(PTP_POOL handle, const char* function) noexcept;
 
     static pool* of(PTP_POOL handle) noexcept { return reinterpret_cast<pool*>(handle); }
 
@@ -49,6 +53,8 @@ public:
 
     /// Returns 0, ERROR_INVALID_PARAMETER (unknown) or ERROR_BUSY (has started).
     DWORD set_policy(const char* name) noexcept;
+    /// Returns 0, ERROR_INVALID_PARAMETER (unknown) or ERROR_NOT_ENOUGH_MEMORY.
+    DWORD set_controller(const char* name) noexcept;
     /// The engine as the sink of a file handle: from now on the engine cannot be exchanged.
     [[nodiscard]] sched::engine& bind_engine() noexcept;
 

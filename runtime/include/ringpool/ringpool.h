@@ -95,6 +95,58 @@ BOOL rp_pool_query(PTP_POOL pool, rp_pool_info* info);
  * storage. docs/detection.md has the figures. */
 const char* rp_detection_tier(void);
 
+/* ---- controllers ----------------------------------------------------------------------------- */
+
+/* A controller decides how many workers of a pool may be active (its tokens: rp_pool_info.cores)
+ * and how many threads it keeps, inside the limits of SetThreadpoolThreadMinimum and -Maximum,
+ * which hold whatever it says. docs/controllers.md describes those of this build. */
+
+/* Chooses the controller of a pool, at any time; what the last one has learned is forgotten. pool
+ * NULL: the default pool. FALSE with ERROR_INVALID_PARAMETER for an unknown name (the known ones
+ * are printed on stderr), ERROR_NOT_ENOUGH_MEMORY; then nothing has changed. RINGPOOL_CONTROLLER
+ * chooses the controller that pools begin with. */
+BOOL rp_pool_set_controller(PTP_POOL pool, const char* name);
+
+/* Names of the controllers in this build, the default first, NULL-terminated; static storage. */
+const char* const* rp_controller_names(void);
+
+typedef struct rp_controller_info {
+    DWORD size;         /* in: sizeof(rp_controller_info) */
+    DWORD tokens;       /* how many workers may be active now */
+    DWORD tokens_limit; /* the most any controller can have: 64 or 8 x cpus, whichever is more */
+    DWORD soft_minimum; /* threads kept; at least the hard minimum */
+    DWORD soft_maximum; /* threads made; at most the hard maximum */
+    DWORD cpus;         /* that the process may use */
+    ULONGLONG samples;  /* times the controller was asked because of what happened in the pool */
+    ULONGLONG changes;  /* entries ever written to the log */
+    const char* controller; /* static storage */
+} rp_controller_info;
+
+/* What the controller has made of a pool. pool NULL: the default pool. FALSE with
+ * ERROR_INVALID_PARAMETER for a NULL info or a size this version does not know. */
+BOOL rp_pool_query_controller(PTP_POOL pool, rp_controller_info* info);
+
+/* One change of the tokens or the soft limits of a pool. */
+typedef struct rp_controller_entry {
+    ULONGLONG sequence; /* 1 for the first of the pool; later ones follow without a gap */
+    ULONGLONG time_ns;  /* CLOCK_MONOTONIC */
+    DWORD tokens_before;
+    DWORD tokens;
+    DWORD soft_minimum_before;
+    DWORD soft_minimum;
+    DWORD soft_maximum_before;
+    DWORD soft_maximum;
+    DWORD threads;          /* that existed then */
+    const char* controller; /* static storage */
+    const char* reason;     /* one of docs/controllers.md; static storage */
+} rp_controller_entry;
+
+/* Copies the newest changes of a pool, oldest first. In: *count is how many entries there is room
+ * for; out: how many were written. A pool keeps 256; the sequence of the first entry tells how many
+ * came before it. pool NULL: the default pool. FALSE with ERROR_INVALID_PARAMETER when count is
+ * NULL, or entries is NULL and *count is not 0. */
+BOOL rp_controller_log(PTP_POOL pool, rp_controller_entry* entries, DWORD* count);
+
 /* ---- misuse ---------------------------------------------------------------------------------- */
 
 /* Where Windows raises a structured exception (R-ERR-4), this handler is called instead with the
