@@ -218,24 +218,41 @@ bool engine::set_minimum(uint32_t threads) noexcept {
     if (threads > maximum_.load(std::memory_order_relaxed)) {
         set_maximum(threads); // R-POOL-10: the last of minimum and maximum wins
     }
-    for (;;) {
-        {
-            const std::scoped_lock guard(roster_lock_);
-            // mo: relaxed, guard: roster_lock_.
-            const uint32_t exist = threads_.load(std::memory_order_relaxed);
-            if (exist >= threads) {
-                // mo: relaxed, guard: roster_lock_.
-                minimum_.store(threads, std::memory_order_relaxed);
-                break;
-            }
-            // mo: relaxed, guard: roster_lock_.
-            threads_.store(exist + 1, std::memory_order_relaxed);
-        }
-        if (!start_worker(nullptr, false)) {
-            return false;
-        }
+    uint32_t before = 0;
+    {
+        const std::scoped_lock guard(roster_lock_);
+        // mo: relaxed, guard: roster_lock_.
+        before = minimum_.load(std::memory_order_relaxed);
+        // mo: relaxed (both), guard: roster_lock_. Before the threads are made: above a
+        // controller's soft maximum they would leave again.
+        minimum_.store(std::min(threads, maximum_.load(std::memory_order_relaxed)),
+                       std::memory_order_relaxed);
+    }
+    bool is_made = true;
+    while (is_made && count_thread_below_minimum()) {
+        is_made = start_worker(nullptr, false);
+    }
+    if (!is_made) {
+        const std::scoped_lock guard(roster_lock_);
+        // mo: relaxed (both), guard: roster_lock_.
+        minimum_.store(std::min(before, maximum_.load(std::memory_order_relaxed)),
+                       std::memory_order_relaxed);
     }
     reconsider(reason::user_limits);
+    return is_made;
+}
+
+/// Counts one more thread, which the caller makes, unless there are as many as the minimum.
+bool engine::count_thread_below_minimum() noexcept {
+    const std::scoped_lock guard(roster_lock_);
+    // mo: relaxed, guard: roster_lock_.
+    const uint32_t exist = threads_.load(std::memory_order_relaxed);
+    // mo: relaxed, guard: roster_lock_.
+    if (exist >= minimum_.load(std::memory_order_relaxed)) {
+        return false;
+    }
+    // mo: relaxed, guard: roster_lock_.
+    threads_.store(exist + 1, std::memory_order_relaxed);
     return true;
 }
 

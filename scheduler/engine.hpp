@@ -279,6 +279,7 @@ private:
     // --- engine_roster.cpp ---------------------------------------------------------------------
     [[nodiscard]] bool assign(core& c, bool is_searching) noexcept;
     [[nodiscard]] bool has_live_work() const noexcept;
+    [[nodiscard]] bool count_thread_below_minimum() noexcept;
 
     void count_dead(int32_t change) noexcept {
         // mo: relaxed, a hint: a stale count delays a thread until the monitor's next tick.
