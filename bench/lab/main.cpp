@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // ringpool: runs experiments over the thread pool and writes results that can be cited.
+#include "bench/lab/controllers.hpp"
 #include "bench/lab/environment.hpp"
 #include "bench/lab/machine.hpp"
 #include "bench/lab/runner.hpp"
@@ -95,6 +96,16 @@ void print_policies() {
     }
 }
 
+int show_controller(const std::string& name) {
+    const std::string page = lab::controller_page(name);
+    if (page.empty()) {
+        fmt::print(stderr, "{}", lab::unknown_controller(name));
+        return lab::exit_usage;
+    }
+    fmt::print("{}", page);
+    return lab::exit_fine;
+}
+
 int command_line(int argc, char** argv) {
     CLI::App app{"Experiments over the ringpool thread pool."};
     app.set_version_flag("--version", std::string("ringpool ") + rp_version());
@@ -120,6 +131,14 @@ int command_line(int argc, char** argv) {
     policy->require_subcommand(1);
     policy->add_subcommand("list", "Print the names of the policies in this build");
 
+    CLI::App* const controller = app.add_subcommand("controller", "Thread-count controllers");
+    controller->require_subcommand(1);
+    controller->add_subcommand("list", "Print the controllers of this build, one a line");
+    CLI::App* const controller_show =
+        controller->add_subcommand("show", "Print idea, knobs, gaps and source of one controller");
+    std::string controller_name;
+    controller_show->add_option("NAME", controller_name, "Its name")->required();
+
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
@@ -129,6 +148,10 @@ int command_line(int argc, char** argv) {
         print_environment();
     } else if (*policy) {
         print_policies();
+    } else if (*controller_show) {
+        return show_controller(controller_name);
+    } else if (*controller) {
+        fmt::print("{}", lab::controller_list());
     } else {
         return run(given, seed->count() != 0, {argv, argv + argc});
     }

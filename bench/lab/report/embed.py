@@ -31,4 +31,5 @@ def main():
     pathlib.Path(out).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-main()
+if __name__ == "__main__":
+    main()
