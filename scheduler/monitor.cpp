@@ -9,7 +9,8 @@
 //                                               if the maximum allows it; see engine_sight.cpp
 //   its core has an item and a core is idle:  wakes a worker to take it
 // and besides: items nobody was woken for (see crowd.hpp), threads that could not be made, requests
-// that no worker is free to arm, deadlines that no worker is free to look at.
+// that no worker is free to arm, deadlines that no worker is free to look at. It is also the clock
+// of the controllers that want samples (engine_samples.cpp).
 //
 // Why a millisecond: the promise is that a callback blocked out of the pool's sight delays others
 // by a few milliseconds at most, which takes two ticks; a tick costs about 10 us here, 1 % of a

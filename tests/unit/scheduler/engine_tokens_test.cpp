@@ -141,6 +141,7 @@ void nap(int64_t ns, bool is_announced) {
 
 void check_log(const engine& e) {
     const auto log = log_of(e);
+    int64_t raised_ns = 0;
     for (size_t i = 0; i < log.size(); ++i) {
         CAPTURE(i);
         CHECK(log[i].soft_minimum <= log[i].soft_maximum);
@@ -152,6 +153,13 @@ void check_log(const engine& e) {
             CHECK(log[i].soft_minimum_before == log[i - 1].soft_minimum);
             CHECK(log[i].soft_maximum_before == log[i - 1].soft_maximum);
         }
+        // The engine's rates: 16 tokens up at once, and none down within 2 ms of a step up.
+        if (log[i].why != reason::initial && log[i].why != reason::user_limits) {
+            CHECK(log[i].tokens <= log[i].tokens_before + 16);
+            CHECK(
+                (log[i].tokens >= log[i].tokens_before || log[i].time_ns - raised_ns >= 2'000'000));
+        }
+        raised_ns = log[i].tokens > log[i].tokens_before ? log[i].time_ns : raised_ns;
     }
 }
 
@@ -443,6 +451,26 @@ TEST_CASE("hillclimb, gradient, little: waiting callbacks get more tokens than t
         CHECK(e->controlled().samples > 0);
         check_log(*e);
     }
+}
+
+TEST_CASE("tokens: a decision far up is reached in steps, whatever the controller wants at once") {
+    const auto e = engine_with("little");
+    e->set_maximum(64);
+    turnstile done;
+    std::deque<call> calls;
+    for (int i = 0; i < 600; ++i) {
+        calls.emplace_back([&done] {
+            nap(20'000'000, false);
+            done.pass();
+        });
+        e->place(calls.back(), origin::external);
+    }
+    CHECK(done.wait(600));
+    const auto log = log_of(*e);
+    const auto full_step = [](const auto& c) { return c.tokens == c.tokens_before + 16; };
+    CHECK(std::count_if(log.begin(), log.end(), full_step) >= 2);
+    CHECK(e->statistics().threads_peak <= 64);
+    check_log(*e);
 }
 
 TEST_CASE("tokens: the controller can be exchanged while callbacks run; an unknown name changes "
