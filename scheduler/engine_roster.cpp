@@ -136,6 +136,7 @@ bool engine::settle(core& c, bool was_searching) noexcept {
         crowd_.set_idle(c.id, was_searching);
         return false;
     }
+    let_go_of_blocks(c);
     c.is_closed = true;
     note_closing();
     if (was_searching) {

@@ -169,7 +169,7 @@ bool engine::set_controller(std::string_view name) noexcept {
     if (made == nullptr) {
         return false;
     }
-    const controller_traits& traits = made->traits();
+    const controller_traits& wants = made->traits();
     const std::scoped_lock guard(tokens_->lock);
     token_state& t = *tokens_;
     t.chosen = std::move(made);
@@ -177,12 +177,12 @@ bool engine::set_controller(std::string_view name) noexcept {
     t.is_wanted = false;
     {
         const std::scoped_lock roster(roster_lock_);
-        set_order(order_timed, traits.wants_service_time ? order_timed : 0);
+        set_order(order_timed, wants.wants_service_time ? order_timed : 0);
     }
     // mo: relaxed, a setting; a block that has begun keeps the rule it began with.
-    compensates_.store(traits.compensates, std::memory_order_relaxed);
+    compensates_.store(wants.compensates, std::memory_order_relaxed);
     // mo: relaxed, a setting for the monitor's next tick.
-    is_controlled_.store(traits.wants_samples, std::memory_order_relaxed);
+    is_controlled_.store(wants.wants_samples, std::memory_order_relaxed);
     decision d = t.chosen->sample(limits_now());
     d.why = reason::initial;
     adopt(d, kernel::now_ns(), true);

@@ -349,7 +349,7 @@ RP_EXPORT BOOL rp_pool_set_class_deadline(PTP_POOL pool,
                                           const void* function,
                                           ULONGLONG microseconds) {
     constexpr ULONGLONG longest_us = 60'000'000;
-    tp::pool* p = tp::given_or_default(pool, "rp_pool_set_class_deadline");
+    tp::pool* p = tp::pool::given_or_default(pool, "rp_pool_set_class_deadline");
     if (p == nullptr || function == nullptr || microseconds > longest_us) {
         nt::set_last_error(ERROR_INVALID_PARAMETER);
         return FALSE;
