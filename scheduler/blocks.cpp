@@ -73,6 +73,7 @@ void fifo::push(item* const* items, unsigned count) noexcept {
     const size_t before = size_.load(std::memory_order_relaxed);
     // mo: relaxed, a hint; consumers look under the lock.
     size_.store(before + count, std::memory_order_relaxed);
+    pushed_.add(count);
 }
 
 unsigned fifo::take(item** out, unsigned limit) noexcept {
@@ -107,8 +108,6 @@ unsigned fifo::take(item** out, unsigned limit) noexcept {
     }
     // mo: relaxed, as in push.
     size_.store(available - count, std::memory_order_relaxed);
-    // mo: relaxed, guard: lock_.
-    taken_.store(taken_.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
     return count;
 }
 

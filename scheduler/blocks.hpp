@@ -10,6 +10,7 @@
 // always have room for one link.
 #include "kernel_iface/linux/spin_lock.hpp"
 #include "scheduler/item.hpp"
+#include "scheduler/own_count.hpp"
 
 #include <atomic>
 #include <cstddef>
@@ -62,11 +63,11 @@ public:
         return size_.load(std::memory_order_relaxed);
     }
 
-    /// How many have been taken so far.
-    [[nodiscard]] uint64_t taken() const noexcept {
-        // mo: relaxed, compared with itself later.
-        return taken_.load(std::memory_order_relaxed);
-    }
+    /// How many items were ever pushed.
+    [[nodiscard]] uint64_t pushed() const noexcept { return pushed_.value(); }
+
+    /// How many have been taken so far; off by those that move at this moment.
+    [[nodiscard]] uint64_t taken() const noexcept { return pushed() - size(); }
 
 private:
     void append(item& it) noexcept;
@@ -79,8 +80,8 @@ private:
     unsigned tail_index_ = block::capacity;
     item* linked_head_ = nullptr; // items that found no block; younger than every block
     item* linked_tail_ = nullptr;
-    std::atomic<size_t> size_{0};    // written under lock_
-    std::atomic<uint64_t> taken_{0}; // written under lock_
+    std::atomic<size_t> size_{0}; // written under lock_
+    own_count pushed_;            // guard: lock_
 };
 
 /// One producer, many consumers: the arrivals of one foreign thread, or a core's own waiting line.
@@ -109,7 +110,12 @@ public:
         return pushed > taken ? pushed - taken : 0;
     }
 
-    /// How many have been taken so far.
+    /// How many items were ever pushed, and taken.
+    [[nodiscard]] uint64_t pushed() const noexcept {
+        // mo: relaxed, statistics.
+        return pushed_.load(std::memory_order_relaxed);
+    }
+
     [[nodiscard]] uint64_t taken() const noexcept {
         // mo: relaxed, compared with itself later.
         return taken_.load(std::memory_order_relaxed);

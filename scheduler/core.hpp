@@ -5,6 +5,7 @@
 #include "scheduler/block_queue.hpp"
 #include "scheduler/blocks.hpp"
 #include "scheduler/deque.hpp"
+#include "scheduler/own_count.hpp"
 #include "scheduler/policy.hpp"
 
 #include <array>
@@ -34,6 +35,9 @@ struct core {
     uint64_t random_state;
     uint32_t wakes_left_out = 0; ///< since the last wake for a lone requeued object
     std::array<uint64_t, scratch_words> policy_words{};
+
+    own_count items;  ///< taken from a queue and run
+    own_count placed; ///< put by the holder into the core's own queues
 
     /// Neither held nor idle: the pool's maximum leaves no room for it. Guard: the roster lock.
     bool is_closed = false;

@@ -126,6 +126,27 @@ engine::~engine() {
     }
 }
 
+void engine::enrol() noexcept {
+    // mo: release, pairs engine.shown (dump).
+    shown_policy_.store(policy_name(), std::memory_order_release);
+}
+
+bool engine::for_each_alive(void (*f)(engine&, void*), void* argument) noexcept {
+    constexpr int64_t patience_ns = 100'000'000;
+    const int64_t until = kernel::now_ns() + patience_ns;
+    while (!alive().lock.try_lock()) {
+        if (kernel::now_ns() > until) {
+            return false;
+        }
+        kernel::cpu_relax();
+    }
+    const std::scoped_lock guard(std::adopt_lock, alive().lock);
+    for (const auto& [serial, e] : alive().engines) {
+        f(*e, argument);
+    }
+    return true;
+}
+
 void engine::retain() noexcept {
     // mo: relaxed, the caller has a reference already.
     references_.fetch_add(1, std::memory_order_relaxed);

@@ -18,6 +18,7 @@
 #include "scheduler/controller.hpp"
 #include "scheduler/core_table.hpp"
 #include "scheduler/crowd.hpp"
+#include "scheduler/events.hpp"
 #include "scheduler/policy.hpp"
 #include "scheduler/requests.hpp"
 #include "scheduler/sorted.hpp"
@@ -67,6 +68,47 @@ struct engine_statistics {
     uint64_t completions = 0;
     uint64_t rescues = 0;
 };
+
+/// Of rp_stats: what the pool as a whole has counted.
+struct statistics_in_detail {
+    uint64_t arrivals = 0; ///< items placed by foreign threads in their lanes
+    uint64_t shared = 0;   ///< items placed in the shared queues
+    uint64_t inboxes = 0;  ///< items placed in a core by somebody who does not hold it
+    uint64_t own = 0;      ///< items placed by workers on their own core
+    uint64_t queued = 0;   ///< items waiting now
+    uint32_t workers = 0;  ///< workers that ever existed
+};
+
+struct core_detail {
+    core_id id = no_core;
+    bool is_open = false;
+    int32_t holder = 0; ///< thread id; 0: nobody
+    uint64_t items = 0;
+    uint64_t placed = 0;
+    uint64_t inbox = 0;
+    uint64_t queued = 0;
+};
+
+struct worker_detail {
+    int32_t thread = 0;
+    bool is_alive = false;
+    bool is_in_callback = false;
+    bool is_parked = false;
+    core_id core = no_core;
+    uint64_t callbacks = 0;
+    uint64_t stolen_items = 0;
+    uint64_t steal_hits = 0;
+    uint64_t steal_misses = 0;
+    uint64_t searches = 0;
+    uint64_t searches_found = 0;
+    uint64_t parks = 0;
+    uint64_t wakes = 0;
+    uint64_t completions = 0;
+    uint64_t switched_voluntarily = 0;
+    uint64_t switched_by_force = 0;
+};
+
+class dump_writer;
 
 class engine : public kernel::io_sink {
 public:
@@ -137,6 +179,27 @@ public:
     /// threads of its minimum cannot be made.
     [[nodiscard]] bool take_settings(const engine& from) noexcept;
     [[nodiscard]] engine_statistics statistics() const noexcept;
+    [[nodiscard]] statistics_in_detail detail() const noexcept;
+
+    template <class Object>
+    void note(event_kind kind, core_id at, Object object, uint64_t detail) const noexcept {
+        events::note(kind, serial_, at, object, detail);
+    }
+
+    /// Notes the state that events change from now on: limits, threads, who holds which core.
+    void note_state() const noexcept;
+
+    /// Last step of making one: says under which name dumps show it.
+    void enrol() noexcept;
+
+    // --- sight/dump.cpp, sight/detail.cpp ------------------------------------------------------
+    /// Prints the state of one pool; waits for no lock, allocates nothing.
+    void dump(dump_writer& out) noexcept;
+    /// Calls `f` for every engine; false when the list stayed locked for a tenth of a second.
+    /// `f` must not make or free one.
+    static bool for_each_alive(void (*f)(engine&, void*), void* argument) noexcept;
+    void each_core(void (*f)(const core_detail&, void*), void* argument) const noexcept;
+    void each_worker(void (*f)(const worker_detail&, void*), void* argument) const noexcept;
 
     // --- engine_tokens.cpp ---------------------------------------------------------------------
     /// At any time. False for an unknown name or when out of memory; then nothing has changed.
@@ -270,6 +333,7 @@ private:
     friend class worker;
     friend class monitor;
     friend struct lane_owner;
+    friend struct engine_locks; // of a test
     static constexpr unsigned crew_chunk_size = 64;
 
     struct crew_chunk {
@@ -330,6 +394,7 @@ private:
 
     // --- engine_park.cpp -----------------------------------------------------------------------
     [[nodiscard]] bool park(worker& w) noexcept;
+    [[nodiscard]] bool park_until_wanted(worker& w) noexcept;
     [[nodiscard]] bool take_core_with_work(worker& w) noexcept;
     [[nodiscard]] core* find_idle_core_with_work(int32_t prefer) noexcept;
     [[nodiscard]] bool seat_assigned(worker& w) noexcept;
@@ -386,6 +451,7 @@ private:
     }
 
     std::atomic<uint32_t> references_{1};
+    std::atomic<const char*> shown_policy_{nullptr}; // policy_name(), for who may come too early
     const uint64_t serial_;
 
     // The roster: who exists. Cold; every field is guarded by roster_lock_ unless atomic.

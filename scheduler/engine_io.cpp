@@ -189,6 +189,9 @@ unsigned engine::reap(worker& w, kernel::ring& r, unsigned budget) noexcept {
             break;
         }
     }
+    if (reaped != 0 && events::is_on()) [[unlikely]] {
+        w.note(event_kind::reaped, reaped, 0);
+    }
     // mo: relaxed, statistics; only this thread writes it.
     w.completions_.store(w.completions_.load(std::memory_order_relaxed) + reaped,
                          std::memory_order_relaxed);

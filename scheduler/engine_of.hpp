@@ -5,6 +5,7 @@
 #include "scheduler/engine.hpp"
 #include "scheduler/engine_context.hpp"
 #include "scheduler/near.hpp"
+#include "scheduler/sight/flight.hpp"
 #include "scheduler/visit.hpp"
 
 #include <algorithm>
@@ -53,6 +54,7 @@ public:
             return false;
         }
         ++own->turn;
+        own->items.add(1);
         return true;
     }
 
@@ -114,6 +116,9 @@ private:
         } else {
             context c{*this, own->random_state};
             const placement p = policy_.place(c, info_of(it, from), own->id);
+            if (events::is_on()) [[unlikely]] {
+                note_placed(it, from, p.to, own->id);
+            }
             if (p.to.of == queue::kind::core && p.to.index == own->id) {
                 place_on_own_core(*own, it, p.at, from);
             } else {
@@ -144,6 +149,7 @@ private:
             }
         }
         const bool is_alone = own.fresh.size() == 0 && own.line.size() == 0;
+        own.placed.add(1);
         if (at == placement::spot::slot) {
             empty_slot(own);
         }
@@ -227,7 +233,30 @@ private:
             random_state = 0x2545F4914F6CDD1DULL ^ reinterpret_cast<uintptr_t>(&random_state);
         }
         context c{*this, random_state};
-        place_elsewhere(it, policy_.place(c, info_of(it, from), no_core));
+        const placement p = policy_.place(c, info_of(it, from), no_core);
+        if (events::is_on()) [[unlikely]] {
+            note_placed(it, from, p.to, no_core);
+        }
+        place_elsewhere(it, p);
+    }
+
+    [[gnu::cold, gnu::noinline]] void
+    note_placed(item& it, origin from, queue to, core_id at) noexcept {
+        it.placed_at = flight::stamp(kernel::tick_clock::now());
+        note(event_kind::placed,
+             at,
+             static_cast<const void*>(&it),
+             static_cast<uint64_t>(from) | static_cast<uint64_t>(to.of) << 8U |
+                 static_cast<uint64_t>(static_cast<uint16_t>(to.index)) << 16U);
+    }
+
+    [[gnu::cold, gnu::noinline]] void note_taken(item& it, core_id at, action how) noexcept {
+        note(event_kind::taken,
+             at,
+             static_cast<const void*>(&it),
+             static_cast<uint64_t>(how.what) |
+                 static_cast<uint64_t>(static_cast<uint16_t>(how.argument)) << 8U);
+        flight::item_waited(it);
     }
 
     void place_elsewhere(item& it, placement p) noexcept {
@@ -328,6 +357,9 @@ private:
                 ++s.tries;
                 continue;
             }
+            if (events::is_on()) [[unlikely]] {
+                note_taken(*it, own->id, a);
+            }
             // A maximum that was lowered before the item was submitted holds for it (R-POOL-8).
             // mo: relaxed, the queue that the item came from has ordered it.
             const uint32_t orders = orders_.load(std::memory_order_relaxed);
@@ -336,6 +368,7 @@ private:
                 return;
             }
             ++own->turn;
+            own->items.add(1);
             s.tries = 0;
             s.spins = 0;
             if (w.is_searching_) [[unlikely]] {
@@ -505,6 +538,7 @@ private:
         }
         const size_t length = victim.length_of(a.parts);
         if (length == 0 || (length == 1 && is_about_to_be_taken(victim))) {
+            w.steal_misses_.add(1);
             return nullptr;
         }
         item* batch[steal_batch];
@@ -539,6 +573,13 @@ private:
             // mo: relaxed, statistics; only this thread writes it.
             w.steals_.store(w.steals_.load(std::memory_order_relaxed) + count,
                             std::memory_order_relaxed);
+        }
+        (count != 0 ? w.steal_hits_ : w.steal_misses_).add(1);
+        if (events::is_on()) [[unlikely]] {
+            note(count != 0 ? event_kind::stole : event_kind::stole_nothing,
+                 own.id,
+                 uint64_t{count},
+                 static_cast<uint64_t>(victim.id));
         }
         return keep_batch(own, batch, count);
     }

@@ -31,7 +31,16 @@
 
 namespace rp::sched {
 
+/// Returns whether `w` is wanted again.
 bool engine::park(worker& w) noexcept {
+    const bool is_wanted = park_until_wanted(w);
+    if (events::is_on()) [[unlikely]] {
+        w.note(event_kind::unparks, 0, 0);
+    }
+    return is_wanted;
+}
+
+bool engine::park_until_wanted(worker& w) noexcept {
     {
         const std::scoped_lock guard(roster_lock_);
         push_idle(w);
@@ -41,6 +50,12 @@ bool engine::park(worker& w) noexcept {
     w.is_searching_ = false;
     if (was_searching) {
         crowd_.searched(false);
+    }
+    if (events::is_on()) [[unlikely]] {
+        if (was_searching) {
+            w.note(event_kind::search_ends, 0, 0);
+        }
+        w.note(event_kind::parks, 0, 0);
     }
     if (core* c = w.give_up_seat(); c != nullptr) {
         surrender_core(*c, was_searching);
@@ -134,6 +149,12 @@ bool engine::seat_assigned(worker& w) noexcept {
     // mo: relaxed, only a waker that has taken this worker out of the idle list writes it.
     w.assigned_.store(nullptr, std::memory_order_relaxed);
     w.is_searching_ = w.is_assigned_searching_;
+    if (w.is_searching_) {
+        w.searches_.add(1);
+        if (events::is_on()) [[unlikely]] {
+            note(event_kind::search_begins, c->id, uint64_t{0}, 0);
+        }
+    }
     w.take_seat(*c);
     return true;
 }

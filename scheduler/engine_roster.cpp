@@ -81,7 +81,14 @@ bool engine::assign(core& c, bool is_searching) noexcept {
     }
     // mo: relaxed, statistics.
     wakes_.fetch_add(1, std::memory_order_relaxed);
+    // mo: relaxed, statistics.
+    w->wakes_.fetch_add(1, std::memory_order_relaxed);
     w->is_assigned_searching_ = is_searching;
+    if (events::is_on()) [[unlikely]] {
+        // mo: relaxed, see thread_main.
+        const auto woken = static_cast<uint64_t>(w->tid_.load(std::memory_order_relaxed));
+        note(event_kind::wakes, no_core, woken, static_cast<uint64_t>(c.id));
+    }
     // mo: release, pairs worker.assigned (seat_assigned).
     w->assigned_.store(&c, std::memory_order_release);
     unpark(*w);
@@ -108,6 +115,10 @@ bool engine::has_live_work() const noexcept {
 
 void engine::stop_searching(worker& w, bool is_more_waiting) noexcept {
     w.is_searching_ = false;
+    w.searches_found_.add(1);
+    if (events::is_on()) [[unlikely]] {
+        w.note(event_kind::search_ends, 0, 1);
+    }
     crowd_.searched(true);
     crowd_.stop_searching();
     if (is_more_waiting) {
@@ -310,10 +321,18 @@ void engine::thread_main(void* self) noexcept {
     w.is_persistent = false;
     // mo: relaxed, this thread has not run anything yet.
     w.busy_.store(1, std::memory_order_relaxed);
+    if (events::is_on()) [[unlikely]] {
+        // mo: relaxed, a figure.
+        owner.note(event_kind::thread_starts,
+                   no_core,
+                   uint64_t{owner.threads_.load(std::memory_order_relaxed)},
+                   0);
+    }
     kernel::install_blocking_observer(&w);
     owner.serve(w);
     owner.retire(w);
     close_sight(w);
+    w.note_end();
     kernel::install_blocking_observer(nullptr);
     this_worker = nullptr;
     {
@@ -372,6 +391,9 @@ void engine::retire(worker& w) noexcept {
     if (core* c = w.give_up_seat(); c != nullptr) {
         const bool was_searching = w.is_searching_;
         w.is_searching_ = false;
+        if (was_searching && events::is_on()) [[unlikely]] {
+            w.note(event_kind::search_ends, 0, 0);
+        }
         surrender_core(*c, was_searching);
     } else if (w.is_searching_) {
         stop_searching(w, false);

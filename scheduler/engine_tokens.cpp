@@ -157,6 +157,13 @@ pool_sample engine::limits_now() const noexcept {
 
 /// A limit has been moved: the answer is in force when this returns.
 void engine::reconsider(reason why) noexcept {
+    if (events::is_on()) [[unlikely]] {
+        // mo: relaxed (both), figures.
+        note(event_kind::limits_changed,
+             no_core,
+             uint64_t{minimum_.load(std::memory_order_relaxed)},
+             maximum_.load(std::memory_order_relaxed));
+    }
     const std::scoped_lock guard(tokens_->lock);
     pool_sample s = limits_now();
     decision d = tokens_->chosen->sample(s);
@@ -236,6 +243,12 @@ void engine::approach(int64_t now_ns, bool is_at_once) noexcept {
     if (change.tokens != change.tokens_before || (is_at_once && t.target.why == reason::initial) ||
         change.soft_minimum != change.soft_minimum_before ||
         change.soft_maximum != change.soft_maximum_before) {
+        if (events::is_on()) [[unlikely]] {
+            note(event_kind::decision,
+                 no_core,
+                 uint64_t{change.tokens},
+                 static_cast<uint64_t>(change.why));
+        }
         change.sequence = t.changes + 1;
         t.log[t.changes++ % t.log.size()] = change;
     }

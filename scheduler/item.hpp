@@ -32,6 +32,8 @@ struct item {
     bool runs_long = false; ///< the object's callbacks do not count towards the concurrency target
     uint8_t cls = 0;        ///< its class (classes.hpp)
     uint16_t request = 0;   ///< what it belongs to while it is queued (requests.hpp)
+    /// While events are recorded: when it was placed last (flight::stamp); 0: unknown.
+    uint32_t placed_at = 0;
 };
 
 /// Starts to bring an item in that will be run soon: its own cache line, and the next one, which

@@ -2,6 +2,7 @@
 #include "scheduler/worker.hpp"
 
 #include "scheduler/engine.hpp"
+#include "scheduler/sight/flight.hpp"
 
 namespace rp::sched {
 
@@ -29,6 +30,9 @@ void worker::blocking_begins() noexcept {
     if (blocking_depth_++ != 0 || is_in_engine()) {
         return;
     }
+    if (events::is_on()) [[unlikely]] {
+        note(event_kind::blocking_begins, 0, 0);
+    }
     (void)enter();
     note_block();
     if (ring_ != nullptr && ring_->needs_enter()) {
@@ -51,6 +55,9 @@ void worker::blocking_ends() noexcept {
     if (enter() == nullptr && owner_.crowd_.claim(last_core_)) {
         take_seat(*owner_.cores_[static_cast<size_t>(last_core_)]);
     }
+    if (events::is_on()) [[unlikely]] {
+        note(event_kind::blocking_ends, 0, 0);
+    }
     leave();
 }
 
@@ -71,6 +78,9 @@ void worker::take_seat(core& c) noexcept {
     c.holder.store(this, std::memory_order_release);
     // mo: release, pairs worker.seat (revoke): a monitor that takes the core sees what it holds.
     seat_.store(reinterpret_cast<uintptr_t>(&c), std::memory_order_release);
+    if (events::is_on()) [[unlikely]] {
+        owner_.note(event_kind::core_taken, c.id, uint64_t{0}, 0);
+    }
 }
 
 core* worker::give_up_seat() noexcept {
@@ -85,6 +95,9 @@ core* worker::give_up_seat() noexcept {
                 expected, 0, std::memory_order_acq_rel, std::memory_order_relaxed)) {
             // mo: relaxed, a hint for thieves.
             c->holder.store(nullptr, std::memory_order_relaxed);
+            if (events::is_on()) [[unlikely]] {
+                owner_.note(event_kind::core_given_up, c->id, uint64_t{0}, 0);
+            }
             return c;
         }
     }
@@ -113,7 +126,34 @@ core* worker::revoke() noexcept {
     c->holder.store(nullptr, std::memory_order_relaxed);
     // mo: release, pairs worker.seat (settled_seat).
     seat_.store(0, std::memory_order_release);
+    if (events::is_on()) [[unlikely]] {
+        // mo: relaxed, see thread_main.
+        const pid_t loser = tid_.load(std::memory_order_relaxed);
+        owner_.note(event_kind::core_revoked, c->id, static_cast<uint64_t>(loser), 0);
+    }
     return c;
+}
+
+// --- sight -------------------------------------------------------------------------------------
+
+void worker::note(event_kind kind, uint64_t object, uint64_t detail) noexcept {
+    // mo: relaxed, this thread's own; a monitor that is about to take the core changes nothing.
+    const uintptr_t s = seat_.load(std::memory_order_relaxed) & ~revoking;
+    owner_.note(kind, s != 0 ? reinterpret_cast<const core*>(s)->id : no_core, object, detail);
+}
+
+void worker::note_callback_begins(const void* object, uint8_t kind, const void* function) noexcept {
+    constexpr uint64_t function_mask = (uint64_t{1} << events::function_bits) - 1;
+    note(event_kind::callback_begins,
+         reinterpret_cast<uint64_t>(object),
+         (reinterpret_cast<uint64_t>(function) & function_mask) | static_cast<uint64_t>(kind)
+                                                                      << events::function_bits);
+    noted_begin_ticks_ = kernel::tick_clock::now();
+}
+
+void worker::note_callback_ends(const void* object) noexcept {
+    note(event_kind::callback_ends, reinterpret_cast<uint64_t>(object), 0);
+    flight::callback_ran(object, noted_begin_ticks_);
 }
 
 } // namespace rp::sched

@@ -20,6 +20,7 @@
 #include "kernel_iface/linux/blocking.hpp"
 #include "kernel_iface/linux/ring.hpp"
 #include "kernel_iface/linux/spin_lock.hpp"
+#include "scheduler/events.hpp"
 #include "scheduler/fence.hpp"
 
 #include <sys/types.h>
@@ -60,6 +61,16 @@ public:
         // mo: relaxed, statistics; only this thread writes it.
         callbacks_.store(callbacks_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     }
+
+    /// While events are recorded, right before begin_callback: an object of this kind is about to
+    /// have its function called.
+    void note_callback_begins(const void* object, uint8_t kind, const void* function) noexcept;
+    /// After end_callback, for a callback whose begin was noted.
+    void note_callback_ends(const void* object) noexcept;
+    /// Notes an event of this worker, on the core it holds.
+    void note(event_kind kind, uint64_t object, uint64_t detail) noexcept;
+    /// Its thread is about to end: keeps what the kernel has counted for it.
+    void note_end() noexcept;
 
     /// The callback may take long: gives the core to others, keeps running without one. Returns
     /// whether another worker is there or can be made (R-CB-9).
@@ -133,6 +144,9 @@ private:
     std::unique_ptr<kernel::ring> ring_; // made by this thread; others look under ring_guard_
     kernel::spin_lock ring_guard_;       // foreign use of ring_ against its destruction
     std::atomic<pid_t> tid_{0};          // written by this thread when it starts
+    std::atomic<uint64_t> wakes_{0};     // written by whoever wakes it, outside the roster lock
+    own_count switched_voluntarily_;     // of threads that have ended
+    own_count switched_by_force_;
 
     alignas(64) std::atomic<uintptr_t> seat_{0};
     std::atomic<uint32_t> busy_{1};
@@ -141,8 +155,13 @@ private:
     std::atomic<uint64_t> steals_{0};
     std::atomic<uint64_t> parks_{0};
     std::atomic<uint64_t> completions_{0};
-    bool is_reaping_ = false;   // inside complete() of a reaped request, outside any callback
-    bool is_searching_ = false; // counted in the crowd
+    own_count steal_hits_;
+    own_count steal_misses_;
+    own_count searches_;
+    own_count searches_found_;
+    uint64_t noted_begin_ticks_ = 0; // of the running callback
+    bool is_reaping_ = false;        // inside complete() of a reaped request, outside any callback
+    bool is_searching_ = false;      // counted in the crowd
     unsigned blocking_depth_ = 0;
     uint16_t request_ = 0;      // of the item it runs
     int32_t near_llc_ = -1;     // the cache domain it has been told to stay in

@@ -251,6 +251,52 @@ char thread_state(pid_t tid) noexcept {
     return name_end != nullptr && name_end[1] == ' ' ? name_end[2] : '\0';
 }
 
+namespace {
+
+/// The number after `key` in the text of a status file.
+bool number_after(const char* text, const char* key, uint64_t& out) noexcept {
+    const char* at = std::strstr(text, key);
+    if (at == nullptr) {
+        return false;
+    }
+    at += std::strlen(key);
+    while (*at == ' ' || *at == '\t') {
+        ++at;
+    }
+    if (*at < '0' || *at > '9') {
+        return false;
+    }
+    for (out = 0; *at >= '0' && *at <= '9'; ++at) {
+        out = out * 10 + static_cast<uint64_t>(*at - '0');
+    }
+    return true;
+}
+
+} // namespace
+
+bool switches_of(pid_t tid, thread_switches& out) noexcept {
+    if (tid == thread_id()) {
+        rusage usage{};
+        getrusage(RUSAGE_THREAD, &usage);
+        out.voluntary = static_cast<uint64_t>(usage.ru_nvcsw);
+        out.by_force = static_cast<uint64_t>(usage.ru_nivcsw);
+        return true;
+    }
+    const int saved_errno = errno;
+    std::array<char, 64> path{};
+    std::snprintf(path.data(), path.size(), "/proc/self/task/%d/status", static_cast<int>(tid));
+    std::array<char, 4096> text{};
+    const int fd = open(path.data(), O_RDONLY | O_CLOEXEC);
+    ssize_t bytes = -1;
+    if (fd >= 0) {
+        bytes = read(fd, text.data(), text.size() - 1);
+        close(fd);
+    }
+    errno = saved_errno;
+    return bytes > 0 && number_after(text.data(), "\nvoluntary_ctxt_switches:", out.voluntary) &&
+           number_after(text.data(), "\nnonvoluntary_ctxt_switches:", out.by_force);
+}
+
 int at_thread_exit(void (*hook)(void*), void* argument) noexcept {
     const pthread_key_t key = exit_key();
     auto* made = new (std::nothrow)

@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 namespace rp::kernel {
@@ -32,6 +33,16 @@ int signal_thread(pid_t tid, int signal) noexcept;
 void keep_thread_on(const std::vector<int>& cpus) noexcept;
 /// State letter of a thread of this process from /proc (R, S, D, ...); 0 when it cannot be read.
 char thread_state(pid_t tid) noexcept;
+
+/// How often the kernel has taken the CPU from a thread: because it slept, and because it had to.
+struct thread_switches {
+    uint64_t voluntary = 0;
+    uint64_t by_force = 0;
+};
+
+/// For a thread of this process; false when it has ended. 1 us for the caller's own, else a file of
+/// /proc is read (15 us).
+bool switches_of(pid_t tid, thread_switches& out) noexcept;
 /// Runs `hook(argument)` once when the calling thread exits, the last registered first, after its
 /// C++ thread_locals are gone. Returns 0 or -errno.
 int at_thread_exit(void (*hook)(void*), void* argument) noexcept;

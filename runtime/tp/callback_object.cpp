@@ -55,6 +55,25 @@ callback_object::callback_object(object_magic magic,
     }
 }
 
+uint8_t callback_object::kind_letter() const noexcept {
+    // mo: relaxed, set by the constructor.
+    switch (magic_.load(std::memory_order_relaxed)) {
+    case object_magic::work:
+        return 'W';
+    case object_magic::timer:
+        return 'T';
+    case object_magic::wait:
+        return 'w';
+    case object_magic::simple:
+        return 'S';
+    case object_magic::io:
+        return 'I';
+    case object_magic::freed:
+        break;
+    }
+    return 0;
+}
+
 void callback_object::join_group(const environment& env) noexcept {
     if (env.group != nullptr) {
         env.group->add(*this);
@@ -272,16 +291,28 @@ uint32_t callback_object::cancel_pending() noexcept {
         dropped += cancel_batch();
     }
     if (dropped != 0) {
+        if (sched::events::is_on()) [[unlikely]] {
+            note_event(sched::event_kind::cancelled, dropped);
+        }
         calls_dropped(dropped);
         look_after_waiters();
     }
     return dropped;
 }
 
+void callback_object::note_event(sched::event_kind kind, uint64_t detail) noexcept {
+    // The address that the scheduler knows the object by.
+    const sched::item* self = this;
+    engine().note(kind, sched::no_core, static_cast<const void*>(self), detail);
+}
+
 sched::item* callback_object::owe_one() noexcept {
     const uint64_t before = add_pending();
     if (!tally::is_queued(before)) {
         return this;
+    }
+    if (sched::events::is_on()) [[unlikely]] {
+        note_event(sched::event_kind::submitted, 0);
     }
     if (tally::is_dead(before)) {
         engine().item_revived();
@@ -305,6 +336,9 @@ bool callback_object::recall_one() noexcept {
                                          dies ? after | tally::tombstone : after,
                                          std::memory_order_acq_rel,
                                          std::memory_order_relaxed)) {
+            if (sched::events::is_on()) [[unlikely]] {
+                note_event(sched::event_kind::cancelled, 1);
+            }
             if (dies) {
                 engine().item_died();
             }

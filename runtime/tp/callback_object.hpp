@@ -97,6 +97,11 @@ public:
     /// Drops what is owed and not yet running. Returns how many calls were dropped.
     uint32_t cancel_pending() noexcept;
 
+    /// Which function of the program the object calls: for whoever records events.
+    [[nodiscard]] virtual const void* function() const noexcept = 0;
+    /// 'W'ork, 'T'imer, 'w'ait, 'S'imple or 'I'/O.
+    [[nodiscard]] uint8_t kind_letter() const noexcept;
+
     /// What is armed comes to nothing (timers and waits); the object is about to be released.
     virtual void disarm() noexcept {}
 
@@ -156,6 +161,7 @@ protected:
     /// After a recall, or whatever else may have made the object quiet.
     void look_after_waiters() noexcept;
 
+    void note_event(sched::event_kind kind, uint64_t detail) noexcept;
     void settle(uint64_t now) noexcept;
     void wake_waiters() noexcept;
     void finish() noexcept;

@@ -37,6 +37,11 @@ public:
 
     static io* of(PTP_IO handle) noexcept { return reinterpret_cast<io*>(handle); }
 
+    [[nodiscard]] const void* function() const noexcept override {
+        return callback_ != nullptr ? reinterpret_cast<const void*>(callback_)
+                                    : reinterpret_cast<const void*>(routine_);
+    }
+
     [[nodiscard]] PTP_IO handle() noexcept { return reinterpret_cast<PTP_IO>(this); }
 
     void start() noexcept;

@@ -79,4 +79,6 @@ private:
     bool is_stack_set_ = false;            // guard: settings_
 };
 
+/// For the rp_ functions: NULL names the default pool. nullptr after reporting a misuse.
+
 } // namespace rp::tp

@@ -6,6 +6,12 @@
 
 namespace rp::tp {
 
+[[gnu::cold, gnu::noinline]] inline void note_begin(sched::worker& w,
+                                                    const callback_object& object) noexcept {
+    w.note_callback_begins(
+        static_cast<const sched::item*>(&object), object.kind_letter(), object.function());
+}
+
 /// Runs one claimed call. Returns whether it has disassociated itself.
 template <class Call>
 inline bool
@@ -18,10 +24,14 @@ run_once(sched::worker& w, callback_object& object, claimed how, const Call& cal
     }
     bool was_disassociated = false;
     const bool is_verified = verifier::is_on();
+    const bool is_noted = sched::events::is_on();
     verifier::held_locks held;
     if (is_verified) [[unlikely]] {
         verifier::note(&object, "callback begins");
         held = verifier::held_locks::of_this_thread();
+    }
+    if (is_noted) [[unlikely]] {
+        note_begin(w, object);
     }
     w.begin_callback();
     {
@@ -35,6 +45,9 @@ run_once(sched::worker& w, callback_object& object, claimed how, const Call& cal
         was_disassociated = running.is_disassociated();
     }
     w.end_callback();
+    if (is_noted) [[unlikely]] {
+        w.note_callback_ends(static_cast<const sched::item*>(&object));
+    }
     return was_disassociated;
 }
 

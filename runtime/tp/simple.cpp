@@ -22,6 +22,11 @@ class simple final : public callback_object {
 public:
     static simple* create(simple_function function, PVOID context, const environment& env) noexcept;
 
+    [[nodiscard]] const void* function() const noexcept override {
+        return function_.callback != nullptr ? reinterpret_cast<const void*>(function_.callback)
+                                             : reinterpret_cast<const void*>(function_.routine);
+    }
+
     void submit() noexcept { engine().place(*this, sched::origin::spawn); }
 
 private:

@@ -32,6 +32,10 @@ public:
 
     static timer* of(PTP_TIMER handle) noexcept { return reinterpret_cast<timer*>(handle); }
 
+    [[nodiscard]] const void* function() const noexcept override {
+        return reinterpret_cast<const void*>(callback_);
+    }
+
     [[nodiscard]] PTP_TIMER handle() noexcept { return reinterpret_cast<PTP_TIMER>(this); }
 
     /// `due` nullptr: stop. True: the previous arming has been kept from yielding a call.

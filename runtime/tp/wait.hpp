@@ -43,6 +43,10 @@ public:
 
     static wait* of(PTP_WAIT handle) noexcept { return reinterpret_cast<wait*>(handle); }
 
+    [[nodiscard]] const void* function() const noexcept override {
+        return reinterpret_cast<const void*>(callback_);
+    }
+
     [[nodiscard]] PTP_WAIT handle() noexcept { return reinterpret_cast<PTP_WAIT>(this); }
 
     /// `object` nullptr: stop; the timeout is then not looked at (R-WAIT-9). True: the previous

@@ -28,7 +28,13 @@ public:
             engine().item_revived();
         } else if (tally::pending(before) >= tally::pending_max) [[unlikely]] {
             take_back_submit();
+        } else if (sched::events::is_on()) [[unlikely]] {
+            note_event(sched::event_kind::submitted, 0);
         }
+    }
+
+    [[nodiscard]] const void* function() const noexcept override {
+        return reinterpret_cast<const void*>(callback_);
     }
 
 private:

@@ -150,7 +150,11 @@ engine* engine::create(std::string_view spec) noexcept {
         if (e == nullptr || !policy_problem(spec).empty()) {
             return nullptr;
         }
-        return e->make(wanted.settings);
+        engine* made = e->make(wanted.settings);
+        if (made != nullptr) {
+            made->enrol();
+        }
+        return made;
     } catch (const std::bad_alloc&) {
         return nullptr;
     }

@@ -147,6 +147,100 @@ typedef struct rp_controller_entry {
  * NULL, or entries is NULL and *count is not 0. */
 BOOL rp_controller_log(PTP_POOL pool, rp_controller_entry* entries, DWORD* count);
 
+/* ---- sight: what a running pool does. docs/sight.md explains it with examples. ----------------
+ */
+
+typedef struct rp_pool_stats {
+    DWORD size;                /* in: sizeof(rp_pool_stats) */
+    DWORD cores;               /* scheduling slots there are, open or not */
+    DWORD workers;             /* workers there ever were; one whose thread ended serves again */
+    DWORD reserved;            /* 0 */
+    ULONGLONG placed_arrivals; /* items that foreign threads put in their arrival lanes */
+    ULONGLONG placed_shared;   /* items put in the queues all cores share */
+    ULONGLONG placed_inboxes;  /* items put in a core by somebody who does not hold it */
+    ULONGLONG placed_own;      /* items put by workers in the core they hold */
+    ULONGLONG queued;          /* items waiting now */
+} rp_pool_stats;
+
+typedef struct rp_core_stats {
+    DWORD size;       /* in, of the first element: sizeof(rp_core_stats) */
+    DWORD core;       /* its number, from 0 */
+    DWORD is_open;    /* 0: the maximum of the pool leaves no room for it */
+    DWORD holder;     /* kernel thread id of the worker that holds it; 0: nobody */
+    ULONGLONG items;  /* items taken and run on it */
+    ULONGLONG placed; /* items its holders put in its own queues */
+    ULONGLONG inbox;  /* items others put in its inbox */
+    ULONGLONG queued; /* items waiting in it now */
+} rp_core_stats;
+
+typedef struct rp_worker_stats {
+    DWORD size;                   /* in, of the first element: sizeof(rp_worker_stats) */
+    DWORD thread;                 /* kernel thread id; 0: its thread has ended */
+    DWORD core;                   /* the core it holds, or RP_NO_CORE */
+    DWORD state;                  /* RP_WORKER_... */
+    ULONGLONG callbacks;          /* callbacks finished */
+    ULONGLONG items_stolen;       /* items taken from other cores */
+    ULONGLONG steal_hits;         /* times it took some */
+    ULONGLONG steal_misses;       /* times it looked at another core and took none */
+    ULONGLONG searches;           /* times it was woken to look for work */
+    ULONGLONG searches_found;     /* of those that have ended: how many found some */
+    ULONGLONG parks;              /* times it went to sleep */
+    ULONGLONG wakes;              /* times somebody took it out of the list of sleepers */
+    ULONGLONG completions;        /* I/O completions it reaped from its own ring */
+    ULONGLONG switches_voluntary; /* times its thread slept in the kernel */
+    ULONGLONG switches_by_force;  /* times the kernel gave its CPU to another thread */
+} rp_worker_stats;
+
+#define RP_NO_CORE 0xFFFFFFFFU
+#define RP_WORKER_ENDED 0
+#define RP_WORKER_SCHEDULING 1 /* in the scheduler: looking for work, or about to run it */
+#define RP_WORKER_IN_CALLBACK 2
+#define RP_WORKER_PARKED 3
+
+/* Reads the counters of a pool, its cores and its workers without stopping any of them; figures may
+ * be a few operations apart; all but queued only grow. pool NULL: the default pool. cores and
+ * workers may be NULL; otherwise *core_count and *worker_count hold the room in, and how many there
+ * are out. Reading a worker's switches costs a file of /proc, about 15 us. FALSE with
+ * ERROR_MORE_DATA when there are more than there was room for (what fits is filled in),
+ * ERROR_INVALID_PARAMETER for a size this version does not know or an array without its count,
+ * ERROR_NOT_SUPPORTED in a library built with -Dsight=false. */
+BOOL rp_stats(PTP_POOL pool,
+              rp_pool_stats* stats,
+              rp_core_stats* cores,
+              DWORD* core_count,
+              rp_worker_stats* workers,
+              DWORD* worker_count);
+
+/* Records what all pools of the process do until rp_trace_stop, which writes it to path in the
+ * Chrome trace event format (open it in ui.perfetto.dev or chrome://tracing). Each thread keeps its
+ * last 65536 events, 2 MiB; RINGPOOL_TRACE_EVENTS=N changes that for rings made later. "%p" in path
+ * stands for the process id. RINGPOOL_TRACE=path traces the process from its start to its end.
+ * FALSE with ERROR_BUSY when a trace is being recorded already, ERROR_OPEN_FAILED when path cannot
+ * be written to (the cause is printed on stderr), ERROR_INVALID_PARAMETER for a NULL or empty path,
+ * ERROR_NOT_ENOUGH_MEMORY, ERROR_NOT_SUPPORTED in a library built with -Dsight=false. */
+BOOL rp_trace_start(const char* path);
+/* FALSE with ERROR_NOT_READY when no trace is being recorded; otherwise recording has ended, and
+ * FALSE with ERROR_OPEN_FAILED (see stderr) or ERROR_NOT_ENOUGH_MEMORY means there is no file. */
+BOOL rp_trace_stop(void);
+
+/* The flight recorder: keeps the last moments of all pools, and writes them as a trace when an item
+ * waited in a queue, or a callback ran, for at least a threshold. settings is
+ * "threshold=5ms,file=PATH[,keep=50ms]": a whole number with ns, us, ms or s, at most one hour;
+ * keep is how much is written before what crossed the threshold began. The first file is PATH,
+ * later ones PATH.2 to PATH.8; what crosses while one is being written is in none or in that one.
+ * RINGPOOL_FLIGHT=settings begins it with the process.
+ * FALSE with ERROR_INVALID_PARAMETER for bad settings (stderr says what is wrong), ERROR_BUSY when
+ * it is on, ERROR_NOT_ENOUGH_MEMORY, ERROR_NOT_SUPPORTED in a library built with -Dsight=false. */
+BOOL rp_flight_start(const char* settings);
+/* Waits for a file that is being written. FALSE with ERROR_NOT_READY when it was not on. */
+BOOL rp_flight_stop(void);
+
+/* Writes one page about every pool to fd: limits, queues, cores, and what each worker is at. Waits
+ * for no lock, so it works when pools are stuck: what is locked is named instead.
+ * Async-signal-safe; RINGPOOL_DUMP_SIGNAL=1 lets SIGUSR2 write the page to stderr. FALSE with
+ * ERROR_WRITE_FAULT when fd does not take it. */
+BOOL rp_dump(int fd);
+
 /* ---- misuse ---------------------------------------------------------------------------------- */
 
 /* Where Windows raises a structured exception (R-ERR-4), this handler is called instead with the
