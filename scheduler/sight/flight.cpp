@@ -34,9 +34,15 @@ constexpr uint32_t claimed = 1;
 constinit std::atomic<uint32_t> word{idle};
 constinit std::atomic<uint32_t> written{0};
 constinit std::atomic<uint64_t> crossed_count{0};
-crossing last;       // of whoever has claimed the word
-std::mutex control;  // starting and stopping
-settings the_wanted; // guard: control while off, constant while on
+crossing last;      // of whoever has claimed the word
+std::mutex control; // starting and stopping
+
+/// Guard: control while off; constant while on. Made on first use, which may be before the
+/// initialisers of this file have run, and never destroyed, since exit handlers come here.
+settings& the_wanted() {
+    static auto* const s = new settings;
+    return *s;
+}
 
 const char* name_of(crossed what) noexcept {
     return what == crossed::wait ? "waited in a queue" : "ran";
@@ -46,7 +52,7 @@ void write_file() noexcept {
     // mo: relaxed, only the thread that has claimed the word changes it.
     const uint32_t number = written.load(std::memory_order_relaxed) + 1;
     try {
-        const settings& s = the_wanted;
+        const settings& s = the_wanted();
         std::string path = s.file;
         if (number > 1) {
             path += "." + std::to_string(number);
@@ -144,7 +150,7 @@ start_result start(const settings& wanted, uint32_t ring_records) noexcept {
         return start_result::already_on;
     }
     try {
-        the_wanted = wanted;
+        the_wanted() = wanted;
     } catch (const std::bad_alloc&) {
         return start_result::out_of_memory;
     }
