@@ -65,7 +65,7 @@ enum class event_kind : uint8_t {
     // The way of a pool.
     limits_changed, ///< object: minimum; detail: maximum
     threads_now,    ///< object: how many workers exist
-    decision,       ///< of a policy or controller; object and detail are its own
+    decision,       ///< of a controller; object: tokens; detail: reason
     count_of_kinds
 };
 

@@ -4,6 +4,7 @@
 #include "bench/lab/environment.hpp"
 #include "bench/lab/machine.hpp"
 #include "bench/lab/runner.hpp"
+#include "bench/lab/trace.hpp"
 #include "bench/lab/workloads/echo_client.hpp"
 
 #include <fmt/format.h>
@@ -106,6 +107,22 @@ int show_controller(const std::string& name) {
     return lab::exit_fine;
 }
 
+CLI::App* add_trace(CLI::App& app, lab::trace_options& traced) {
+    CLI::App* const trace =
+        app.add_subcommand("trace", "Record what pools do, as a trace for Perfetto");
+    trace->add_option("--out", traced.out, "The file to write")->capture_default_str();
+    trace->add_option("--events", traced.events, "Events kept for each thread, 32 bytes each")
+        ->capture_default_str()
+        ->check(CLI::Range(64U, 1U << 24U));
+    trace->add_flag(
+        "--anatomy", traced.anatomy, "Print where callbacks and cores spent their time");
+    trace->add_option(
+        "PROGRAM", traced.program, "After --: a program and its arguments (default: a workload)");
+    trace->footer("Example: ringpool trace --anatomy -- ./server --port 80\n"
+                  "The exit code is that of the program. docs/sight.md explains what is seen.");
+    return trace;
+}
+
 int command_line(int argc, char** argv) {
     CLI::App app{"Experiments over the ringpool thread pool."};
     app.set_version_flag("--version", std::string("ringpool ") + rp_version());
@@ -139,6 +156,9 @@ int command_line(int argc, char** argv) {
     std::string controller_name;
     controller_show->add_option("NAME", controller_name, "Its name")->required();
 
+    lab::trace_options traced;
+    CLI::App* const trace = add_trace(app, traced);
+
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
@@ -152,6 +172,8 @@ int command_line(int argc, char** argv) {
         return show_controller(controller_name);
     } else if (*controller) {
         fmt::print("{}", lab::controller_list());
+    } else if (*trace) {
+        return lab::run_trace(traced);
     } else {
         return run(given, seed->count() != 0, {argv, argv + argc});
     }

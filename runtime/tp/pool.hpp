@@ -19,7 +19,6 @@ public:
     /// The pool of everything that names none; made on first use (R-POOL-3).
     static pool* process_default() noexcept;
 
-    /// For the rp_ functions: NULL names the default pool. nullptr after reporting a misuse.
     static pool* given_or_default(PTP_POOL handle, const char* function) noexcept;
 
     static pool* of(PTP_POOL handle) noexcept { return reinterpret_cast<pool*>(handle); }
@@ -79,6 +78,5 @@ private:
     bool is_stack_set_ = false;            // guard: settings_
 };
 
-/// For the rp_ functions: NULL names the default pool. nullptr after reporting a misuse.
 
 } // namespace rp::tp

@@ -6,6 +6,8 @@
 // put beside the event it began with.
 #include "scheduler/sight/trace.hpp"
 
+#include "scheduler/controller.hpp"
+
 #include "scheduler/engine.hpp"
 
 #include <algorithm>
@@ -218,11 +220,13 @@ private:
             count(e.pool, "maximum", "threads", e.detail);
             break;
         case event_kind::decision:
+            count(e.pool, "tokens", "threads", e.object);
             put(now_,
                 "i",
                 here,
-                named("decision", "pool") + ",\"s\":\"p\",\"args\":{\"a\":" + number(e.object) +
-                    ",\"b\":" + number(e.detail) + "}");
+                named("controller", "pool") + ",\"s\":\"p\",\"args\":{\"tokens\":" +
+                    number(e.object) + ",\"reason\":\"" +
+                    reason_name(static_cast<reason>(e.detail)) + "\"}");
             break;
         default:
             look_at_worker(e, here);
