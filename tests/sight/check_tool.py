@@ -72,11 +72,15 @@ class Tool(unittest.TestCase):
         self.assertIn("true wrote no trace", done.stderr)
 
     def test_bad_arguments(self):
-        for arguments in (["--", "/no/such/program"], ["--events", "3"], ["--out", "/"]):
+        for arguments in (["--", "/no/such/program"], ["--events", "3"], ["--colour"]):
             with self.subTest(arguments):
                 done = self.tool(*arguments)
                 self.assertEqual(done.returncode, 2, done.stderr)
-                self.assertNotEqual(done.stderr, "")
+                self.assertIn(arguments[-1] if arguments[0] == "--" else arguments[0], done.stderr)
+        self.out = pathlib.Path("/")
+        done = self.tool()
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("is a directory", done.stderr)
 
 
 if __name__ == "__main__":
