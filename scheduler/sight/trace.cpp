@@ -7,7 +7,6 @@
 #include "scheduler/sight/trace.hpp"
 
 #include "scheduler/controller.hpp"
-
 #include "scheduler/engine.hpp"
 
 #include <algorithm>
