@@ -16,18 +16,21 @@ using namespace rp::sched;
 namespace {
 
 struct recording {
-    recording() {
-        if (!has_sight) {
-            test::skip_missing("events (built with -Dsight=false)");
-        }
-        REQUIRE(events::begin(events::reason::trace, 64));
-    }
+    recording() { REQUIRE(events::begin(events::reason::trace, 64)); }
 
     ~recording() { events::end(events::reason::trace); }
 
     recording(const recording&) = delete;
     recording& operator=(const recording&) = delete;
 };
+
+/// Says so, if events were left out of this build.
+bool is_blind() {
+    if (!has_sight) {
+        test::skip_missing("events (built with -Dsight=false)");
+    }
+    return !has_sight;
+}
 
 uint32_t this_thread() {
     return static_cast<uint32_t>(kernel::thread_id());
@@ -67,6 +70,9 @@ bool are_whole(const std::vector<event>& own) {
 } // namespace
 
 TEST_CASE("events: off until somebody asks, and each asker asks once") {
+    if (is_blind()) {
+        return;
+    }
     CHECK_FALSE(events::is_on());
     {
         const recording on;
@@ -80,6 +86,9 @@ TEST_CASE("events: off until somebody asks, and each asker asks once") {
 }
 
 TEST_CASE("events: an event comes back as it was noted, the largest and smallest fields too") {
+    if (is_blind()) {
+        return;
+    }
     const recording on;
     const uint64_t before = kernel::tick_clock::now();
     events::note(event_kind::placed, 0xFFFF, -1, UINT64_MAX, UINT64_MAX);
@@ -104,6 +113,9 @@ TEST_CASE("events: an event comes back as it was noted, the largest and smallest
 }
 
 TEST_CASE("events: a full ring keeps the newest and counts the rest as lost") {
+    if (is_blind()) {
+        return;
+    }
     const recording on;
     const uint64_t before = kernel::tick_clock::now();
     uint32_t writer = 0;
@@ -121,6 +133,9 @@ TEST_CASE("events: a full ring keeps the newest and counts the rest as lost") {
 }
 
 TEST_CASE("events: what a thread noted stays readable after it, and after its ring's next owner") {
+    if (is_blind()) {
+        return;
+    }
     const recording on;
     const uint64_t before = kernel::tick_clock::now();
     uint32_t writers[2] = {};
@@ -142,6 +157,9 @@ TEST_CASE("events: what a thread noted stays readable after it, and after its ri
 }
 
 TEST_CASE("events: a reader never sees half a record while the writer overwrites what it reads") {
+    if (is_blind()) {
+        return;
+    }
     const recording on;
     const uint64_t before = kernel::tick_clock::now();
     std::atomic<uint32_t> writer{0};
