@@ -417,3 +417,38 @@ TEST("RP-DETECT-1", "the tier of detection is one of the four, before and after 
     probe_end(p);
     CHECK(rp_detection_tier() == tier);
 }
+
+TEST("RP-POLICY-6", "rp_policy_query describes every policy, and its knobs can be set") {
+    for (const char* const* policy = rp_policy_names(); *policy; policy++) {
+        rp_policy_info info = {.size = sizeof info};
+        REQUIRE(rp_policy_query(*policy, &info));
+        CHECK(!strcmp(info.name, *policy));
+        CHECK(info.aliases != NULL);
+        for (DWORD i = 0; i < info.knob_count; i++) {
+            const rp_policy_knob* k = &info.knobs[i];
+            char spec[128];
+            CHECK_OP(k->lowest, <=, k->value);
+            CHECK_OP(k->value, <=, k->highest);
+            CHECK(k->meaning && *k->meaning);
+            PTP_POOL pool = CreateThreadpool(NULL);
+            REQUIRE(pool != NULL);
+            snprintf(spec, sizeof spec, "%s:%s=%lld", *policy, k->name, (long long)k->highest);
+            CHECK(rp_pool_set_policy(pool, spec));
+            snprintf(spec, sizeof spec, "%s:%s=%lld", *policy, k->name, (long long)k->highest + 1);
+            CHECK_FAILS(rp_pool_set_policy(pool, spec), ERROR_INVALID_PARAMETER);
+            CloseThreadpool(pool);
+        }
+    }
+}
+
+TEST("RP-POLICY-6", "rp_policy_query knows aliases, and refuses what it does not know") {
+    rp_policy_info info = {.size = sizeof info};
+    REQUIRE(rp_policy_query("windows", &info));
+    CHECK(!strcmp(info.name, "shared-fifo"));
+    CHECK(!strcmp(info.aliases, "cfcfs windows"));
+    CHECK_FAILS(rp_policy_query("no such policy", &info), ERROR_FILE_NOT_FOUND);
+    CHECK_FAILS(rp_policy_query(NULL, &info), ERROR_INVALID_PARAMETER);
+    CHECK_FAILS(rp_policy_query("ws", NULL), ERROR_INVALID_PARAMETER);
+    info.size = 1;
+    CHECK_FAILS(rp_policy_query("ws", &info), ERROR_INVALID_PARAMETER);
+}

@@ -16,6 +16,7 @@
 // the contract.
 #include <ringpool/policy.h>
 
+#include <cstdint>
 #include <new>
 #include <type_traits>
 
@@ -176,8 +177,8 @@ const rp_policy* table(const char* name, const char* text) noexcept {
     static rp_policy made = {};
     made.size = sizeof made;
     made.abi = RP_POLICY_ABI;
-    made.flags =
-        (Policy::steals ? RP_POLICY_STEALS : 0U) | (Policy::wants_times ? RP_POLICY_TIMES : 0U);
+    made.flags = (Policy::steals ? std::uint32_t{RP_POLICY_STEALS} : 0U) |
+                 (Policy::wants_times ? std::uint32_t{RP_POLICY_TIMES} : 0U);
     made.name = name;
     made.text = text;
     made.create = []() -> void* { return new (std::nothrow) Policy; };

@@ -39,6 +39,28 @@ BOOL rp_pool_set_policy(PTP_POOL pool, const char* name);
  * later is in the list of a later call. */
 const char* const* rp_policy_names(void);
 
+/* A setting of a policy, for NAME:KNOB=VALUE,... */
+typedef struct rp_policy_knob {
+    const char* name;
+    const char* meaning;
+    LONGLONG value; /* when nothing is set; units are the end of the name: _ns, _us, _ms */
+    LONGLONG lowest;
+    LONGLONG highest;
+} rp_policy_knob;
+
+typedef struct rp_policy_info {
+    DWORD size;                  /* in: sizeof(rp_policy_info) */
+    DWORD knob_count;            /* of `knobs` */
+    const char* name;            /* the first of its names */
+    const char* aliases;         /* its other names with spaces between them; may be "" */
+    const rp_policy_knob* knobs; /* a loaded policy has none */
+} rp_policy_info;
+
+/* Describes the policy of a name or alias; strings and knobs are static storage. FALSE with
+ * ERROR_INVALID_PARAMETER (NULL, or a size this version does not know), ERROR_FILE_NOT_FOUND (no
+ * policy of that name), ERROR_NOT_ENOUGH_MEMORY. */
+BOOL rp_policy_query(const char* name, rp_policy_info* info);
+
 /* Loads a policy from a shared object (<ringpool/policy.h>) and returns its name, by which pools
  * can then choose it; static storage. It stays loaded. Loading the same object again is no error.
  * RINGPOOL_POLICY_LIB loads objects before the first pool is made: paths with ':' between them.
