@@ -3,6 +3,8 @@
 #include "bench/lab/controllers.hpp"
 #include "bench/lab/environment.hpp"
 #include "bench/lab/machine.hpp"
+#include "bench/lab/policy/check.hpp"
+#include "bench/lab/policy/command.hpp"
 #include "bench/lab/runner.hpp"
 #include "bench/lab/trace.hpp"
 #include "bench/lab/workloads/echo_client.hpp"
@@ -16,6 +18,7 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <random>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -33,6 +36,58 @@ struct arguments {
     std::uint64_t seed = 0;
     bool quick = false;
     bool force = false;
+    std::vector<std::string> policy_objects;
+};
+
+/// `ringpool policy ...`: its options, and what they led to.
+class policy_command {
+public:
+    explicit policy_command(CLI::App& app)
+        : command_(*app.add_subcommand("policy", "Scheduling policies: look, write, check")) {
+        command_.require_subcommand(1);
+        command_.add_subcommand("list", "Print the policies of this build with their other names");
+        CLI::App* const show = command_.add_subcommand("show", "Print the page of a policy");
+        show->add_option("NAME", name_, "Its name, or another name of it")->required();
+        CLI::App* const make = command_.add_subcommand(
+            "new", "Write a folder with a policy of your own to begin with");
+        make->add_option("NAME", name_, "Lower-case letters, digits and '-'")->required();
+        make->add_option("DIR", directory_, "The folder (default NAME); must not exist");
+        CLI::App* const check = command_.add_subcommand(
+            "check", "Run a policy through simulated schedules against its contract");
+        check->add_option("FILE", check_.file, "The shared object")->required();
+        seed_ = check->add_option("--seed", check_.seed, "Of the first schedule (default: random)");
+        check->add_option("--schedules", check_.schedules, "How many (default 1000)")
+            ->check(CLI::Range(1, 100'000'000));
+        check->footer("Exit codes: 0 the contract held, 1 it was broken or the object cannot be "
+                      "loaded as a policy, 2 FILE is no shared object.");
+        command_.footer("docs/policies.md goes through it step by step.");
+    }
+
+    [[nodiscard]] bool is_wanted() const { return command_.parsed(); }
+
+    int run() {
+        const std::string which = command_.get_subcommands().front()->get_name();
+        if (which == "list") {
+            return lab::list_policies();
+        }
+        if (which == "show") {
+            return lab::show_policy(name_);
+        }
+        if (which == "new") {
+            return lab::new_policy(name_, directory_);
+        }
+        if (seed_->count() == 0) {
+            check_.seed = std::random_device()();
+        }
+        return lab::check_policy(check_);
+    }
+
+private:
+    CLI::App& command_;
+    CLI::Option* seed_ = nullptr;
+    std::string name_;
+    std::string directory_;
+    lab::check_options check_;
 };
 
 constexpr const char* run_footer =
@@ -61,6 +116,9 @@ std::optional<std::string> read_file(const std::string& path) {
 }
 
 int run(const arguments& given, bool seed_given, const std::vector<std::string>& command) {
+    if (const int code = lab::load_policies(given.policy_objects); code != lab::exit_fine) {
+        return code;
+    }
     const auto text = read_file(given.file);
     if (!text) {
         return lab::exit_usage;
@@ -89,12 +147,6 @@ int run(const arguments& given, bool seed_given, const std::vector<std::string>&
 
 void print_environment() {
     fmt::print("{}\n", lab::capture_environment(2));
-}
-
-void print_policies() {
-    for (const std::string& name : lab::policy_names()) {
-        fmt::print("{}\n", name);
-    }
 }
 
 int show_controller(const std::string& name) {
@@ -127,6 +179,8 @@ int command_line(int argc, char** argv) {
     CLI::App app{"Experiments over the ringpool thread pool."};
     app.set_version_flag("--version", std::string("ringpool ") + rp_version());
     app.require_subcommand(1);
+    app.footer("To write a scheduling policy without the sources: ringpool policy new NAME, make, "
+               "make check;\ndocs/policies.md has the steps.");
     arguments given;
 
     CLI::App* const run_command = app.add_subcommand("run", "Measure what a manifest describes");
@@ -140,13 +194,17 @@ int command_line(int argc, char** argv) {
     run_command->add_option("--filter", given.filter, "Only cells whose name contains this text");
     run_command->add_flag(
         "--force", given.force, "Replace results in DIR; run although over the manifest's budget");
+    run_command
+        ->add_option("--policy-lib",
+                     given.policy_objects,
+                     "A shared object with a policy, for the manifest to name; repeatable")
+        ->expected(1)
+        ->take_all();
     run_command->footer(run_footer);
 
     CLI::App* const environment =
         app.add_subcommand("env", "Print the environment that is stored with results");
-    CLI::App* const policy = app.add_subcommand("policy", "Scheduling policies");
-    policy->require_subcommand(1);
-    policy->add_subcommand("list", "Print the names of the policies in this build");
+    policy_command policy(app);
 
     CLI::App* const controller = app.add_subcommand("controller", "Thread-count controllers");
     controller->require_subcommand(1);
@@ -166,8 +224,8 @@ int command_line(int argc, char** argv) {
     }
     if (*environment) {
         print_environment();
-    } else if (*policy) {
-        print_policies();
+    } else if (policy.is_wanted()) {
+        return policy.run();
     } else if (*controller_show) {
         return show_controller(controller_name);
     } else if (*controller) {

@@ -44,7 +44,8 @@ enum rp_policy_limits {
 typedef enum rp_queue_kind {
     RP_QUEUE_CORE = 0, /* index: the core. Its deque, waiting line and inbox together */
     RP_QUEUE_SHARED,   /* index: the priority. One central FIFO for each */
-    RP_QUEUE_ARRIVALS, /* lanes of threads that are not workers; FIFO for each thread */
+    RP_QUEUE_ARRIVALS, /* lanes of threads that are not workers; FIFO for each thread. What finds
+                        * its lane full waits in RP_QUEUE_SHARED of its priority instead */
     RP_QUEUE_SORTED,   /* one central queue, smallest key first */
     RP_QUEUE_CLASS     /* index: the class. One central FIFO for each */
 } rp_queue_kind;
