@@ -198,8 +198,7 @@ int command_line(int argc, char** argv) {
         ->add_option("--policy-lib",
                      given.policy_objects,
                      "A shared object with a policy, for the manifest to name; repeatable")
-        ->expected(1)
-        ->take_all();
+        ->allow_extra_args(false); // what follows its value may be FILE
     run_command->footer(run_footer);
 
     CLI::App* const environment =
