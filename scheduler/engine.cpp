@@ -94,9 +94,9 @@ struct lane_owner {
 
 engine::engine(const traits& of_policy)
     : runs_completions_inline_(of_policy.runs_completions_inline),
-      reads_everything_(of_policy.reads_everything), uses_classes_(of_policy.uses_classes),
-      has_blocks_(of_policy.has_blocks), cores_(most_cores()), serial_(next_serial()),
-      tokens_(std::make_unique<token_state>()) {
+      reads_everything_(of_policy.reads_everything), is_watched_(of_policy.is_watched),
+      uses_classes_(of_policy.uses_classes), has_blocks_(of_policy.has_blocks),
+      cores_(most_cores()), serial_(next_serial()), tokens_(std::make_unique<token_state>()) {
     for (unsigned i = 0; of_policy.has_class_queues && i < class_count; ++i) {
         class_queues_.push_back(std::make_unique<fifo>(blocks_));
     }

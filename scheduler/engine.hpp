@@ -217,6 +217,7 @@ protected:
     struct traits {
         bool runs_completions_inline = true;
         bool reads_everything = false;
+        bool is_watched = false;
         bool uses_classes = false;
         bool has_blocks = false;
         bool has_class_queues = false;
@@ -255,6 +256,16 @@ protected:
         }
         return length;
     }
+
+    /// A lone item is left to the holder of its core unless that worker sits in one callback for
+    /// more than about a microsecond: stealing it would bounce a chain of callbacks between cores.
+    [[nodiscard]] static bool is_about_to_be_taken(const core& victim) noexcept;
+    /// Burns so much time, at most 20 us.
+    static void spin(int32_t requested_ns) noexcept;
+
+    // --- sight/detail.cpp ----------------------------------------------------------------------
+    [[gnu::cold]] void note_placed(item& it, origin from, queue to, core_id at) const noexcept;
+    [[gnu::cold]] void note_taken(item& it, core_id at, action how) const noexcept;
 
     /// Have these parts of `c` more than a single item that its own holder is about to take?
     [[nodiscard]] static bool has_work_to_share(const core& c, uint8_t parts) noexcept;
@@ -313,6 +324,7 @@ protected:
 
     const bool runs_completions_inline_;
     const bool reads_everything_;
+    const bool is_watched_;
     const bool uses_classes_;
     const bool has_blocks_;
     block_pool blocks_;

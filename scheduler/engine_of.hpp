@@ -19,6 +19,7 @@ public:
     engine_of(Policy policy, const char* name)
         : engine({.runs_completions_inline = policy.runs_completions_inline(),
                   .reads_everything = Policy::reads_everything,
+                  .is_watched = Policy::is_foreign,
                   .uses_classes = Policy::uses_classes,
                   .has_blocks = Policy::has_blocks,
                   .has_class_queues = Policy::has_class_queues,
@@ -76,7 +77,6 @@ private:
     static constexpr unsigned arrival_batch = 32;
     static constexpr unsigned steal_batch = 128;
     static constexpr unsigned poll_budget = 32;
-    static constexpr int32_t spin_max_ns = 20'000;
     /// Whatever the policy says, a core looks for a core that nobody serves this often (items).
     static constexpr uint64_t orphan_period = 16;
 
@@ -238,25 +238,6 @@ private:
             note_placed(it, from, p.to, no_core);
         }
         place_elsewhere(it, p);
-    }
-
-    [[gnu::cold, gnu::noinline]] void
-    note_placed(item& it, origin from, queue to, core_id at) noexcept {
-        it.placed_at = flight::stamp(kernel::tick_clock::now());
-        note(event_kind::placed,
-             at,
-             static_cast<const void*>(&it),
-             static_cast<uint64_t>(from) | static_cast<uint64_t>(to.of) << 8U |
-                 static_cast<uint64_t>(static_cast<uint16_t>(to.index)) << 16U);
-    }
-
-    [[gnu::cold, gnu::noinline]] void note_taken(item& it, core_id at, action how) noexcept {
-        note(event_kind::taken,
-             at,
-             static_cast<const void*>(&it),
-             static_cast<uint64_t>(how.what) |
-                 static_cast<uint64_t>(static_cast<uint16_t>(how.argument)) << 8U);
-        flight::item_waited(it);
     }
 
     void place_elsewhere(item& it, placement p) noexcept {
@@ -456,16 +437,6 @@ private:
         }
     }
 
-    static void spin(int32_t requested_ns) noexcept {
-        const int64_t until =
-            kernel::now_ns() + (requested_ns < spin_max_ns ? requested_ns : spin_max_ns);
-        do {
-            for (unsigned i = 0; i < 8; ++i) {
-                kernel::cpu_relax();
-            }
-        } while (kernel::now_ns() < until);
-    }
-
     item* take(core& own, worker& w, action a) noexcept {
         item* it = nullptr;
         unsigned count = 0;
@@ -582,22 +553,6 @@ private:
                  static_cast<uint64_t>(victim.id));
         }
         return keep_batch(own, batch, count);
-    }
-
-    /// A lone item is left to the holder of its core unless that worker sits in one callback for
-    /// more than about a microsecond: stealing it would bounce a chain of callbacks between cores.
-    bool is_about_to_be_taken(const core& victim) const noexcept {
-        // mo: acquire, pairs core.holder (take_seat); workers are never freed while the engine
-        // lives.
-        const worker* holder = victim.holder.load(std::memory_order_acquire);
-        if (holder == nullptr) {
-            return false;
-        }
-        // mo: relaxed, compared with itself a microsecond later.
-        const uint64_t before = holder->started_.load(std::memory_order_relaxed);
-        spin(1000);
-        // mo: relaxed, as above.
-        return holder->started_.load(std::memory_order_relaxed) != before;
     }
 
     [[nodiscard]] bool has_work_for(core_id self) const noexcept override {

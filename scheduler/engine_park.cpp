@@ -192,6 +192,29 @@ void engine::reap_while_parked(worker& w) noexcept {
     (void)reap(w, *w.ring_, 256);
 }
 
+void engine::spin(int32_t requested_ns) noexcept {
+    constexpr int32_t spin_max_ns = 20'000;
+    const int64_t until = kernel::now_ns() + std::min(requested_ns, spin_max_ns);
+    do {
+        for (unsigned i = 0; i < 8; ++i) {
+            kernel::cpu_relax();
+        }
+    } while (kernel::now_ns() < until);
+}
+
+bool engine::is_about_to_be_taken(const core& victim) noexcept {
+    // mo: acquire, pairs core.holder (take_seat); workers are never freed while the engine lives.
+    const worker* holder = victim.holder.load(std::memory_order_acquire);
+    if (holder == nullptr) {
+        return false;
+    }
+    // mo: relaxed, compared with itself a microsecond later.
+    const uint64_t before = holder->started_.load(std::memory_order_relaxed);
+    spin(1000);
+    // mo: relaxed, as above.
+    return holder->started_.load(std::memory_order_relaxed) != before;
+}
+
 void engine::sleep(worker& w, int64_t deadline_ns) noexcept {
     // Not to the worker, which is in the engine, but to whoever put himself in front of it.
     const kernel::blocking_scope announced;

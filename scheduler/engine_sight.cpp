@@ -71,20 +71,20 @@ bool engine::tend_sight(worker& w, bool may_matter, uint64_t begun) noexcept {
     // mo: relaxed, a hint: who has a core.
     const bool is_seated = w.seat_.load(std::memory_order_relaxed) != 0;
     // mo: relaxed, the lock below decides.
-    const bool has_sight = w.has_sight_.load(std::memory_order_relaxed);
+    const bool is_open = w.has_sight_.load(std::memory_order_relaxed);
     if (may_matter && is_seated && begun <= slow_callbacks_per_tick) {
         const int64_t now = kernel::now_ns();
         // mo: relaxed, read again by the monitor only.
         w.suspected_at_ns_.store(now, std::memory_order_relaxed);
         // mo: relaxed, a hint for workers that get a core.
         watch_until_ns_.store(now + watch_ns, std::memory_order_relaxed);
-        if (!has_sight) {
+        if (!is_open) {
             open_sight(w);
         }
         return !hears_blocks();
     }
     // mo: relaxed, written by the monitor and by a worker that has just opened its sight.
-    if (has_sight &&
+    if (is_open &&
         kernel::now_ns() - w.suspected_at_ns_.load(std::memory_order_relaxed) > watch_ns) {
         close_sight(w);
     }

@@ -28,12 +28,13 @@ struct item {
     /// returns.
     void (*run)(item& self, worker& w) noexcept = nullptr;
     item* link = nullptr; ///< used only by a queue that could not get a block of memory
-    uint8_t priority = priority_normal;
-    bool runs_long = false; ///< the object's callbacks do not count towards the concurrency target
-    uint8_t cls = 0;        ///< its class (classes.hpp)
-    uint16_t request = 0;   ///< what it belongs to while it is queued (requests.hpp)
     /// While events are recorded: when it was placed last (flight::stamp); 0: unknown.
     uint32_t placed_at = 0;
+    uint16_t request = 0; ///< what it belongs to while it is queued (requests.hpp)
+    uint8_t priority = priority_normal;
+    uint8_t cls : 7 = 0; ///< its class (classes.hpp)
+    /// The object's callbacks do not count towards the concurrency target.
+    bool runs_long : 1 = false;
 };
 
 /// Starts to bring an item in that will be run soon: its own cache line, and the next one, which
@@ -43,5 +44,7 @@ inline void prefetch(const item& it) noexcept {
     __builtin_prefetch(line);
     __builtin_prefetch(line + 64, 1);
 }
+
+static_assert(sizeof(item) == 24, "with what an object adds to it, one cache line");
 
 } // namespace rp::sched

@@ -250,6 +250,8 @@ void engine::tick(bool& is_anyone_active, tick_wishes& wishes) noexcept {
     (void)tend_if_due();
     tick_policy();
     const bool is_work_waiting = has_anything_queued() || has_waiting_arms();
+    // While anything waits, somebody must watch over a policy that lets all workers sleep.
+    is_anyone_active = is_anyone_active || (is_work_waiting && is_watched_);
     for_each_worker([&](worker& w) { tick_worker(w, is_work_waiting, wishes); });
     arm_stranded();
     evacuate_closed();

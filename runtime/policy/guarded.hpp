@@ -220,6 +220,10 @@ public:
             evict(problem);
             return state_->way_out.next(c, self, s);
         }
+        if (a.kind == RP_PARK) {
+            // mo: relaxed, the watch compares it between ticks.
+            state_->parks.fetch_add(1, std::memory_order_relaxed);
+        }
         return from_foreign(a);
     }
 
@@ -266,9 +270,11 @@ private:
         std::string evicted_name;
         rescue way_out;
         std::atomic<const char*> reason{nullptr};
+        std::atomic<uint64_t> parks{0}; // answers that were park
 
         // The monitor's.
         uint64_t begun = 0;
+        uint64_t parks_seen = 0;
         uint32_t idle_ticks = 0;
         std::vector<sighting> sightings;
     };
@@ -320,8 +326,13 @@ private:
         for (core_id id = 0; id < cores; ++id) {
             is_anything_queued = is_anything_queued || c.length(queue::core(id)) != 0;
         }
-        // With every core held, callbacks may simply be long.
-        const bool is_stalled = is_anything_queued && begun == state_->begun && c.is_any_idle();
+        // With every core held, callbacks may simply be long; but a worker that parks is in none,
+        // and is called back at once when its core has work.
+        // mo: relaxed, as in next().
+        const uint64_t parks = state_->parks.load(std::memory_order_relaxed);
+        const bool is_free = c.is_any_idle() || parks != state_->parks_seen;
+        state_->parks_seen = parks;
+        const bool is_stalled = is_anything_queued && begun == state_->begun && is_free;
         state_->idle_ticks = is_stalled ? state_->idle_ticks + 1 : 0;
         state_->begun = begun;
         if (state_->idle_ticks >= stalled_ticks) {

@@ -78,5 +78,4 @@ private:
     bool is_stack_set_ = false;            // guard: settings_
 };
 
-
 } // namespace rp::tp

@@ -218,7 +218,7 @@ void fill_worker(const sched::worker_detail& from, void* to) {
         return;
     }
     s->thread = static_cast<DWORD>(from.thread);
-    s->core = from.core == sched::no_core ? RP_NO_CORE : static_cast<DWORD>(from.core);
+    s->core = from.core == sched::no_core ? RP_CORE_NONE : static_cast<DWORD>(from.core);
     s->state = !from.is_alive        ? RP_WORKER_ENDED
                : from.is_parked      ? RP_WORKER_PARKED
                : from.is_in_callback ? RP_WORKER_IN_CALLBACK

@@ -3,6 +3,7 @@
 // anyway, so reading stops nobody, and figures may be a few operations apart.
 #include "kernel_iface/linux/thread.hpp"
 #include "scheduler/engine.hpp"
+#include "scheduler/sight/flight.hpp"
 
 namespace rp::sched {
 
@@ -98,6 +99,24 @@ void engine::note_state() const noexcept {
             }
         },
         const_cast<engine*>(this));
+}
+
+void engine::note_placed(item& it, origin from, queue to, core_id at) const noexcept {
+    it.placed_at = flight::stamp(kernel::tick_clock::now());
+    note(event_kind::placed,
+         at,
+         static_cast<const void*>(&it),
+         static_cast<uint64_t>(from) | static_cast<uint64_t>(to.of) << 8U |
+             static_cast<uint64_t>(static_cast<uint16_t>(to.index)) << 16U);
+}
+
+void engine::note_taken(item& it, core_id at, action how) const noexcept {
+    note(event_kind::taken,
+         at,
+         static_cast<const void*>(&it),
+         static_cast<uint64_t>(how.what) |
+             static_cast<uint64_t>(static_cast<uint16_t>(how.argument)) << 8U);
+    flight::item_waited(it);
 }
 
 void worker::note_end() noexcept {

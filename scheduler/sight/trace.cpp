@@ -223,8 +223,8 @@ private:
             put(now_,
                 "i",
                 here,
-                named("controller", "pool") + ",\"s\":\"p\",\"args\":{\"tokens\":" +
-                    number(e.object) + ",\"reason\":\"" +
+                named("controller", "pool") +
+                    ",\"s\":\"p\",\"args\":{\"tokens\":" + number(e.object) + ",\"reason\":\"" +
                     reason_name(static_cast<reason>(e.detail)) + "\"}");
             break;
         default:

@@ -200,3 +200,15 @@ TEST("RP-PLUGIN-7", "one thread, starving what comes from outside (P5): evicted,
 TEST("RP-PLUGIN-8", "answers that change at random (P6) lose nothing") {
     keeps_promises("fickle", 2, 0);
 }
+
+TEST("RP-PLUGIN-9", "sleeping while items wait (P4): evicted, nothing is lost") {
+    keeps_promises("always_parks", 2, 1);
+}
+
+TEST("RP-PLUGIN-9", "never taking low priority (P4): evicted, nothing is lost") {
+    keeps_promises("never_low", 2, 1);
+}
+
+TEST("RP-PLUGIN-9", "queues that nobody takes from (P5): evicted, nothing is lost") {
+    keeps_promises("unread", 2, 1);
+}

@@ -198,7 +198,7 @@ typedef struct rp_core_stats {
 typedef struct rp_worker_stats {
     DWORD size;                   /* in, of the first element: sizeof(rp_worker_stats) */
     DWORD thread;                 /* kernel thread id; 0: its thread has ended */
-    DWORD core;                   /* the core it holds, or RP_NO_CORE */
+    DWORD core;                   /* the core it holds, or RP_CORE_NONE */
     DWORD state;                  /* RP_WORKER_... */
     ULONGLONG callbacks;          /* callbacks finished */
     ULONGLONG items_stolen;       /* items taken from other cores */
@@ -213,7 +213,7 @@ typedef struct rp_worker_stats {
     ULONGLONG switches_by_force;  /* times the kernel gave its CPU to another thread */
 } rp_worker_stats;
 
-#define RP_NO_CORE 0xFFFFFFFFU
+#define RP_CORE_NONE 0xFFFFFFFFU
 #define RP_WORKER_ENDED 0
 #define RP_WORKER_SCHEDULING 1 /* in the scheduler: looking for work, or about to run it */
 #define RP_WORKER_IN_CALLBACK 2

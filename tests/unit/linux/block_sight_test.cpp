@@ -133,8 +133,11 @@ size_t open_descriptors() {
     return count;
 }
 
+/// Several looks in a row, because a thread on its way to where it is told to sleep may sleep for a
+/// moment elsewhere (in a page fault).
 void look_until(block_sight& sight, thread_activity wanted) {
-    while (sight.look(now_ns()) != wanted) { // the watchdog bounds this
+    for (int in_a_row = 0; in_a_row < 10;) { // the watchdog bounds this
+        in_a_row = sight.look(now_ns()) == wanted ? in_a_row + 1 : 0;
         pause_us(200);
     }
 }
