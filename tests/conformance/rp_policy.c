@@ -392,8 +392,9 @@ CHILD("environment") {
 TEST("RP-POLICY-5", "RINGPOOL_POLICY chooses the policy of every pool of the process") {
     char* before = getenv("RINGPOOL_POLICY");
     char* kept = before ? strdup(before) : NULL;
-    for (const char* const* policy = rp_policy_names(); *policy; policy++) {
-        REQUIRE(setenv("RINGPOOL_POLICY", *policy, 1) == 0);
+    static const char* const chosen[] = {"shared-fifo", "partitioned", "jbsq:k=3", "tail-control"};
+    for (size_t i = 0; i < sizeof chosen / sizeof *chosen; i++) {
+        REQUIRE(setenv("RINGPOOL_POLICY", chosen[i], 1) == 0);
         CHECK_EQ(run_child("environment"), 0);
     }
     if (kept)
