@@ -265,7 +265,7 @@ protected:
 
     // --- sight/detail.cpp ----------------------------------------------------------------------
     [[gnu::cold]] void note_placed(item& it, origin from, queue to, core_id at) const noexcept;
-    [[gnu::cold]] void note_taken(item& it, core_id at, action how) const noexcept;
+    [[gnu::cold]] void note_taken(item& it, core_id at, const action& how) const noexcept;
 
     /// Have these parts of `c` more than a single item that its own holder is about to take?
     [[nodiscard]] static bool has_work_to_share(const core& c, uint8_t parts) noexcept;

@@ -240,7 +240,7 @@ private:
         place_elsewhere(it, p);
     }
 
-    void place_elsewhere(item& it, placement p) noexcept {
+    void place_elsewhere(item& it, const placement& p) noexcept {
         if (p.to.of == queue::kind::core) {
             const size_t index = nearest_core(p.to.index);
             cores_[index]->inbox.push(it);
@@ -437,7 +437,9 @@ private:
         }
     }
 
-    item* take(core& own, worker& w, action a) noexcept {
+    // By reference, although they are small: copied, they are read in words just after they were
+    // written in bytes, which the processor cannot forward (5 ns an item, measured).
+    item* take(core& own, worker& w, const action& a) noexcept {
         item* it = nullptr;
         unsigned count = 0;
         switch (a.what) {
@@ -503,7 +505,7 @@ private:
         return batch[0];
     }
 
-    item* steal(core& own, worker& w, core& victim, action a) noexcept {
+    item* steal(core& own, worker& w, core& victim, const action& a) noexcept {
         if (&victim == &own) {
             return nullptr;
         }

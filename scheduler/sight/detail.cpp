@@ -110,7 +110,7 @@ void engine::note_placed(item& it, origin from, queue to, core_id at) const noex
              static_cast<uint64_t>(static_cast<uint16_t>(to.index)) << 16U);
 }
 
-void engine::note_taken(item& it, core_id at, action how) const noexcept {
+void engine::note_taken(item& it, core_id at, const action& how) const noexcept {
     note(event_kind::taken,
          at,
          static_cast<const void*>(&it),
