@@ -141,6 +141,7 @@ private:
     }
 
     void place_on_own_core(core& own, item& it, placement::spot at, origin from) noexcept {
+        own.placed.add(1);
         if constexpr (Policy::has_blocks) {
             if (at == placement::spot::blocks) {
                 push_to_blocks(own, it);
@@ -149,7 +150,6 @@ private:
             }
         }
         const bool is_alone = own.fresh.size() == 0 && own.line.size() == 0;
-        own.placed.add(1);
         if (at == placement::spot::slot) {
             empty_slot(own);
         }

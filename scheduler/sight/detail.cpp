@@ -17,14 +17,16 @@ statistics_in_detail engine::detail() const noexcept {
     }
     for (const fifo& f : shared_) {
         d.shared += f.pushed();
-        d.queued += f.size();
     }
+    for (const auto& f : class_queues_) {
+        d.shared += f->pushed();
+    }
+    d.shared += sorted_.taken() + sorted_.size();
     for (const auto& c : cores_) {
         d.inboxes += c->inbox.pushed();
         d.own += c->placed.value();
-        d.queued += c->length();
     }
-    d.queued += arrivals_length();
+    d.queued = queued_items();
     // mo: acquire, pairs engine.crew (enlist).
     d.workers = crew_size_.load(std::memory_order_acquire);
     return d;
