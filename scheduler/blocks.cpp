@@ -69,11 +69,8 @@ void fifo::push(item* const* items, unsigned count) noexcept {
     for (unsigned i = 0; i < count; ++i) {
         append(*items[i]);
     }
-    // mo: relaxed, guard: lock_.
-    const size_t before = size_.load(std::memory_order_relaxed);
     // mo: relaxed, a hint; consumers look under the lock.
-    size_.store(before + count, std::memory_order_relaxed);
-    pushed_.add(count);
+    pushed_.store(pushed() + count, std::memory_order_relaxed);
 }
 
 unsigned fifo::take(item** out, unsigned limit) noexcept {
@@ -81,9 +78,7 @@ unsigned fifo::take(item** out, unsigned limit) noexcept {
         return 0;
     }
     const std::scoped_lock guard(lock_);
-    // mo: relaxed, guard: lock_.
-    const size_t available = size_.load(std::memory_order_relaxed);
-    const auto count = static_cast<unsigned>(std::min<size_t>(available, limit));
+    const auto count = static_cast<unsigned>(std::min<size_t>(size(), limit));
     for (unsigned i = 0; i < count; ++i) {
         const bool has_block_item =
             head_ != nullptr && (head_ != tail_ || head_index_ < tail_index_);
@@ -107,7 +102,7 @@ unsigned fifo::take(item** out, unsigned limit) noexcept {
         pool_.give(used);
     }
     // mo: relaxed, as in push.
-    size_.store(available - count, std::memory_order_relaxed);
+    taken_.store(taken() + count, std::memory_order_relaxed);
     return count;
 }
 

@@ -10,7 +10,6 @@
 // always have room for one link.
 #include "kernel_iface/linux/spin_lock.hpp"
 #include "scheduler/item.hpp"
-#include "scheduler/own_count.hpp"
 
 #include <atomic>
 #include <cstddef>
@@ -59,15 +58,22 @@ public:
     unsigned take(item** out, unsigned limit) noexcept;
 
     [[nodiscard]] size_t size() const noexcept {
-        // mo: relaxed, a hint; whoever must not miss a push orders its own announcement before.
-        return size_.load(std::memory_order_relaxed);
+        // Taken first, so that what comes in between makes it too large and never too small.
+        const uint64_t before = taken();
+        const uint64_t now = pushed();
+        return now > before ? now - before : 0;
     }
 
-    /// How many items were ever pushed.
-    [[nodiscard]] uint64_t pushed() const noexcept { return pushed_.value(); }
+    /// How many items were ever pushed, and taken.
+    [[nodiscard]] uint64_t pushed() const noexcept {
+        // mo: relaxed, a hint; whoever must not miss a push orders its own announcement before.
+        return pushed_.load(std::memory_order_relaxed);
+    }
 
-    /// How many have been taken so far; off by those that move at this moment.
-    [[nodiscard]] uint64_t taken() const noexcept { return pushed() - size(); }
+    [[nodiscard]] uint64_t taken() const noexcept {
+        // mo: relaxed, as above.
+        return taken_.load(std::memory_order_relaxed);
+    }
 
 private:
     void append(item& it) noexcept;
@@ -80,8 +86,8 @@ private:
     unsigned tail_index_ = block::capacity;
     item* linked_head_ = nullptr; // items that found no block; younger than every block
     item* linked_tail_ = nullptr;
-    std::atomic<size_t> size_{0}; // written under lock_
-    own_count pushed_;            // guard: lock_
+    std::atomic<uint64_t> pushed_{0}; // written under lock_
+    std::atomic<uint64_t> taken_{0};  // written under lock_
 };
 
 /// One producer, many consumers: the arrivals of one foreign thread, or a core's own waiting line.

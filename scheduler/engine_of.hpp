@@ -5,7 +5,6 @@
 #include "scheduler/engine.hpp"
 #include "scheduler/engine_context.hpp"
 #include "scheduler/near.hpp"
-#include "scheduler/sight/flight.hpp"
 #include "scheduler/visit.hpp"
 
 #include <algorithm>

@@ -453,3 +453,83 @@ TEST("RP-POLICY-6", "rp_policy_query knows aliases, and refuses what it does not
     info.size = 1;
     CHECK_FAILS(rp_policy_query("ws", &info), ERROR_INVALID_PARAMETER);
 }
+
+struct sharer {
+    counter asked, wrong, others;
+    int is_patient; /* until it is asked to make way */
+};
+
+static VOID CALLBACK share_time(PTP_CALLBACK_INSTANCE instance, PVOID context) {
+    struct sharer* s = context;
+    if (rp_callback_should_yield(NULL) || GetLastError() != ERROR_INVALID_PARAMETER)
+        InterlockedIncrement(&s->wrong);
+    for (int i = 0; s->is_patient || i < 1000; i++)
+        if (rp_callback_should_yield(instance)) {
+            InterlockedIncrement(&s->asked);
+            return;
+        }
+}
+
+static VOID CALLBACK count_other(PTP_CALLBACK_INSTANCE instance, PVOID context) {
+    (void)instance;
+    InterlockedIncrement(&((struct sharer*)context)->others);
+}
+
+static void share(const char* policy, int is_asked) {
+    struct probe* p = probe_under(policy, 0, 1);
+    struct sharer* s = fresh(sizeof *s);
+    s->is_patient = is_asked;
+    REQUIRE(TrySubmitThreadpoolCallback(simple_gated, p, &p->env));
+    REQUIRE(take(p->entered, 1));
+    REQUIRE(TrySubmitThreadpoolCallback(share_time, s, &p->env));
+    REQUIRE(TrySubmitThreadpoolCallback(count_other, s, &p->env)); /* who waits meanwhile */
+    SetEvent(p->gate);
+    CHECK(pass_sentinel(p));
+    CHECK_EQ(count(&s->asked), is_asked);
+    CHECK_EQ(count(&s->others), 1);
+    CHECK_EQ(count(&s->wrong), 0);
+    probe_end(p);
+}
+
+TEST("RP-POLICY-7", "a callback is asked to make way after its quantum, while another one waits") {
+    share("ps:quantum_us=1", 1);
+    share("ps:quantum_us=1000000", 0);
+    share("shared-fifo", 0);
+}
+
+struct finish {
+    counter turns, late, soon;
+};
+
+static VOID CALLBACK finish_late(PTP_CALLBACK_INSTANCE instance, PVOID context) {
+    struct finish* f = context;
+    (void)instance;
+    f->late = InterlockedIncrement(&f->turns);
+}
+
+static VOID CALLBACK finish_soon(PTP_CALLBACK_INSTANCE instance, PVOID context) {
+    struct finish* f = context;
+    (void)instance;
+    f->soon = InterlockedIncrement(&f->turns);
+}
+
+TEST("RP-POLICY-8",
+     "edf: of two callbacks that wait the one with the earlier deadline comes first") {
+    struct probe* p = probe_under("edf", 0, 1);
+    struct finish* f = fresh(sizeof *f);
+    CHECK_FAILS(rp_pool_set_class_deadline(p->pool, NULL, 1), ERROR_INVALID_PARAMETER);
+    CHECK_FAILS(rp_pool_set_class_deadline(p->pool, (const void*)(ULONG_PTR)finish_late, 60000001),
+                ERROR_INVALID_PARAMETER);
+    CHECK(rp_pool_set_class_deadline(p->pool, (const void*)(ULONG_PTR)finish_late, 60000000));
+    CHECK(rp_pool_set_class_deadline(p->pool, (const void*)(ULONG_PTR)finish_soon, 1));
+    REQUIRE(TrySubmitThreadpoolCallback(simple_gated, p, &p->env));
+    REQUIRE(take(p->entered, 1));
+    REQUIRE(TrySubmitThreadpoolCallback(finish_late, f, &p->env));
+    REQUIRE(TrySubmitThreadpoolCallback(finish_soon, f, &p->env));
+    SetEvent(p->gate);
+    while (count(&f->turns) < 2)
+        SwitchToThread();
+    CHECK_EQ(count(&f->soon), 1);
+    CHECK_EQ(count(&f->late), 2);
+    probe_end(p);
+}
