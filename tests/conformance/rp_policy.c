@@ -498,19 +498,19 @@ TEST("RP-POLICY-7", "a callback is asked to make way after its quantum, while an
 }
 
 struct finish {
-    counter turns, late, soon;
+    counter turns, late, soon; /* whose turn it was, 0 until then */
 };
 
 static VOID CALLBACK finish_late(PTP_CALLBACK_INSTANCE instance, PVOID context) {
     struct finish* f = context;
     (void)instance;
-    f->late = InterlockedIncrement(&f->turns);
+    InterlockedExchange(&f->late, InterlockedIncrement(&f->turns));
 }
 
 static VOID CALLBACK finish_soon(PTP_CALLBACK_INSTANCE instance, PVOID context) {
     struct finish* f = context;
     (void)instance;
-    f->soon = InterlockedIncrement(&f->turns);
+    InterlockedExchange(&f->soon, InterlockedIncrement(&f->turns));
 }
 
 TEST("RP-POLICY-8",
@@ -527,7 +527,7 @@ TEST("RP-POLICY-8",
     REQUIRE(TrySubmitThreadpoolCallback(finish_late, f, &p->env));
     REQUIRE(TrySubmitThreadpoolCallback(finish_soon, f, &p->env));
     SetEvent(p->gate);
-    while (count(&f->turns) < 2)
+    while (!count(&f->late) || !count(&f->soon))
         SwitchToThread();
     CHECK_EQ(count(&f->soon), 1);
     CHECK_EQ(count(&f->late), 2);
