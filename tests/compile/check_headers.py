@@ -5,7 +5,6 @@ errors, for several targets; checks that they leave the platform's own macros an
 
 import argparse
 import concurrent.futures
-import os
 import pathlib
 import re
 import shutil
@@ -83,7 +82,7 @@ FORBIDDEN = {"_WIN32", "_WIN64", "WIN32", "_MSC_VER", "min", "max", "near", "far
 
 
 def compile_text(compiler, language, flags, text):
-    command = [*compiler, "-x", language, *flags, "-c", "-o", os.devnull, "-"]
+    command = [*compiler, "-x", language, *flags, "-fsyntax-only", "-"]
     result = subprocess.run(command, input=text, capture_output=True, text=True)
     if result.returncode == 0:
         return None

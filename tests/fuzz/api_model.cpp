@@ -9,7 +9,7 @@ namespace rp::fuzz {
 
 namespace {
 
-constexpr DWORD limit_ms = 20'000;
+constexpr DWORD answer_ms = 20'000;
 constexpr size_t manual = 0;
 
 FILETIME now_due() {
@@ -63,7 +63,7 @@ VOID CALLBACK machine::on_block(PTP_CALLBACK_INSTANCE /*instance*/,
                                 PTP_WORK /*work*/) {
     auto& self = *static_cast<machine*>(context);
     SetEvent(self.blocked_);
-    (void)WaitForSingleObject(self.gate_, limit_ms);
+    (void)WaitForSingleObject(self.gate_, answer_ms);
 }
 
 VOID CALLBACK machine::on_work(PTP_CALLBACK_INSTANCE /*instance*/, PVOID context, PTP_WORK work) {
@@ -102,7 +102,7 @@ void machine::block() {
         return;
     }
     SubmitThreadpoolWork(blocker_);
-    check(WaitForSingleObject(blocked_, limit_ms) == WAIT_OBJECT_0, "the pool does not run");
+    check(WaitForSingleObject(blocked_, answer_ms) == WAIT_OBJECT_0, "the pool does not run");
     is_blocked_ = true;
 }
 
@@ -152,7 +152,7 @@ void machine::unblock() {
 void machine::check_count(object& o) {
     // A closed object cannot be waited for.
     const ULONGLONG begin = GetTickCount64();
-    while (o.ran < o.expected && GetTickCount64() - begin < limit_ms) {
+    while (o.ran < o.expected && GetTickCount64() - begin < answer_ms) {
         std::this_thread::yield();
     }
     if (o.ran != o.expected) {

@@ -106,7 +106,7 @@ TEST_CASE("R-WAIT-15: every arming of a wait ends in one callback or one TRUE") 
 TEST_CASE("R-WAIT-8: signals of an auto-reset event: one callback each, none lost") {
     private_pool p(3);
     account total;
-    const uint32_t signals = scaled(100'000);
+    const uint32_t signals = scaled(50'000);
     HANDLE event = CreateEventA(nullptr, FALSE, FALSE, nullptr);
     HANDLE noticed = CreateSemaphoreA(nullptr, 0, 1, nullptr);
 

@@ -3,6 +3,7 @@
 // RINGPOOL_DETECT names; where nothing is looked at, the callbacks announce their blocks by waiting
 // through the library.
 #include "tests/stress/private_pool.hpp"
+#include "tests/stress/scale.hpp"
 #include "tests/unit/unit_test.hpp"
 
 #include <windows.h>
@@ -20,13 +21,13 @@
 #include <thread>
 #include <vector>
 
+using rp::test::limit_ms;
 using rp::test::private_pool;
 
 namespace {
 
 constexpr unsigned blockers = 64;
 constexpr unsigned computers = 16;
-constexpr ULONGLONG limit_ms = 60'000;
 
 /// What the blocked ones wait for, and who has come how far.
 struct scene {

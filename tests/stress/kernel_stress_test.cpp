@@ -12,9 +12,9 @@
 #include <atomic>
 #include <vector>
 
-namespace {
+using rp::test::limit_ms;
 
-constexpr DWORD limit_ms = 60'000;
+namespace {
 
 HANDLE start(LPTHREAD_START_ROUTINE routine, void* argument) {
     const HANDLE thread = CreateThread(nullptr, 0, routine, argument, 0, nullptr);
@@ -160,7 +160,7 @@ DWORD WINAPI wait_once_alertably(void* argument) {
 }
 
 TEST_CASE("an APC races with the signal of the object, and with the end of the thread") {
-    const uint32_t rounds = rp::test::scaled(5'000);
+    const uint32_t rounds = rp::test::scaled(3'000);
     LONG calls = 0;
     LONG posted = 0;
     for (uint32_t i = 0; i < rounds; ++i) {
@@ -214,7 +214,7 @@ DWORD WINAPI take_expiries(void* argument) {
 
 TEST_CASE("a timer set near while somebody sleeps until far releases exactly one wait") {
     timer_game game;
-    game.rounds = rp::test::scaled(20'000);
+    game.rounds = rp::test::scaled(10'000);
     game.timer = CreateWaitableTimerA(nullptr, FALSE, nullptr);
     game.other = CreateEventA(nullptr, TRUE, FALSE, nullptr);
     game.taken = CreateSemaphoreA(nullptr, 0, 1 << 30, nullptr);
@@ -284,7 +284,7 @@ DWORD WINAPI poll_until_over(void* argument) {
 
 TEST_CASE("three threads set, cancel and wait for one timer with completion routines") {
     timer_game game;
-    game.rounds = rp::test::scaled(6'000);
+    game.rounds = rp::test::scaled(4'000);
     game.timer = CreateWaitableTimerA(nullptr, FALSE, nullptr);
     const std::array setters{start(set_and_cancel, &game), start(set_and_cancel, &game)};
     const HANDLE poller = start(poll_until_over, &game);
@@ -341,7 +341,7 @@ DWORD WINAPI open_again_and_again(void* argument) {
 }
 
 TEST_CASE("threads come and go while others open, duplicate, wait for and close their handles") {
-    const uint32_t rounds = rp::test::scaled(6'000);
+    const uint32_t rounds = rp::test::scaled(4'000);
     const HANDLE mutex = CreateMutexA(nullptr, FALSE, nullptr);
     opener game;
     const std::array openers{start(open_again_and_again, &game),

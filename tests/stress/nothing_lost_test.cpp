@@ -34,13 +34,12 @@
 #include <vector>
 
 using rp::test::in_us;
+using rp::test::limit_ms;
 using rp::test::private_pool;
 using rp::test::random_source;
 using rp::test::scaled_for_each_policy;
 
 namespace {
-
-constexpr ULONGLONG limit_ms = 20'000;
 
 /// What all contexts begin with, for a group's cancel callback.
 struct member {

@@ -10,6 +10,9 @@
 
 namespace rp::test {
 
+/// How long anything may take before a test says that it hangs.
+constexpr unsigned limit_ms = 60'000;
+
 inline uint32_t scaled(uint32_t full) {
     static const uint64_t percent = [] {
         const char* given = std::getenv("RINGPOOL_TEST_SCALE");

@@ -296,7 +296,7 @@ std::optional<echo_outcome (*)(const echo_job&)> engine_named(const std::string&
     return std::nullopt;
 }
 
-std::string spec_fault(const cell_spec& spec) {
+std::string echo_fault(const cell_spec& spec) {
     if (spec.depth == 0 || spec.depth > 4096) {
         return "echo: " + std::to_string(spec.depth) + " connections are not in 1..4096";
     }
@@ -339,7 +339,7 @@ void measure(cell_result& result,
 
 cell_result run_echo_cell(const cell_spec& spec) {
     cell_result result;
-    result.error = spec_fault(spec);
+    result.error = echo_fault(spec);
     if (!result.error.empty()) {
         return result;
     }

@@ -159,7 +159,7 @@ std::optional<read_tally> run_engine(const std::string& engine, read_job& job) {
     return std::nullopt;
 }
 
-std::string spec_fault(const cell_spec& spec) {
+std::string read_fault(const cell_spec& spec) {
     if (spec.depth == 0 || spec.depth > 4096) {
         return "read: queue depth " + std::to_string(spec.depth) + " is not in 1..4096";
     }
@@ -178,7 +178,7 @@ std::string spec_fault(const cell_spec& spec) {
 
 cell_result run_read_cell(const cell_spec& spec) {
     cell_result result;
-    result.error = spec_fault(spec);
+    result.error = read_fault(spec);
     if (!result.error.empty()) {
         return result;
     }

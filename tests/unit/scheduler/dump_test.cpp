@@ -81,9 +81,10 @@ struct stuck : item {
                 (void)kernel::futex_wait(s.gate, 0, kernel::no_deadline);
             }
             w.end_callback();
+            std::atomic<uint32_t>& count = s.entered; // the item may be gone after this:
             // mo: release, pairs test.entered (await).
-            s.entered.fetch_sub(1, std::memory_order_release);
-            (void)kernel::futex_wake(s.entered, 1);
+            count.fetch_sub(1, std::memory_order_release);
+            (void)kernel::futex_wake(count, 1);
         };
     }
 

@@ -248,7 +248,7 @@ TEST_CASE("R-POOL-8: a maximum of zero runs nothing, raising it resumes what was
 
 TEST_CASE("engine: lowering and raising the maximum while items flow loses none") {
     under_every_policy([](engine& e) {
-        constexpr uint32_t total = 20'000;
+        constexpr uint32_t total = 8'000;
         gate done;
         auto body = [&] { done.count(); };
         std::deque<task<decltype(body)>> tasks;

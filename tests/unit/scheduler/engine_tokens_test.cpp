@@ -175,7 +175,7 @@ TEST_CASE("tokens: under every controller and policy all callbacks run within th
             turnstile done;
             high_water threads;
             std::deque<call> calls;
-            for (int i = 0; i < 240; ++i) {
+            for (int i = 0; i < 120; ++i) {
                 calls.emplace_back([&, i] {
                     threads.show(e->statistics().threads);
                     if (i % 3 == 0) {
@@ -188,7 +188,7 @@ TEST_CASE("tokens: under every controller and policy all callbacks run within th
                 });
                 e->place(calls.back(), origin::external);
             }
-            CHECK(done.wait(240));
+            CHECK(done.wait(120));
             CHECK(threads.most() <= 6);
             CHECK(threads.most() >= 1);
             const control_statistics s = e->controlled();

@@ -147,7 +147,7 @@ means run_for_a_while(bool is_announced) {
     while (e->statistics().callbacks < 2UL * count) { // past the beginning
         (void)kernel::futex_wait(ended, 0, kernel::now_ns() + 1'000'000);
     }
-    constexpr unsigned looks = 3000;
+    constexpr unsigned looks = 1000;
     sample sum;
     for (unsigned i = 0; i < looks; ++i) {
         sum.take();
