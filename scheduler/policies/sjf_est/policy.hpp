@@ -3,6 +3,8 @@
 // `sjf-est`: the shortest job first, by the estimated service time of its class. See README.md.
 #include "scheduler/policies/parts/central.hpp"
 
+#include <algorithm>
+
 namespace rp::sched::policies {
 
 struct sjf_est : parts::sorted<sjf_est> {
@@ -10,14 +12,16 @@ struct sjf_est : parts::sorted<sjf_est> {
     static constexpr bool uses_classes = true;
 
     int64_t patience = 100;
+    int64_t longest_us = 100'000;
 
     [[nodiscard]] static constexpr bool wants_times() { return true; }
 
     /// Shortest first among those placed at about the same time: an item gives way to later ones
-    /// for no longer than `patience` times its own length, so none waits for ever.
+    /// for no longer than `patience` times its own length, so none waits for ever. An estimate is
+    /// no promise: a callback that the kernel interrupted once looks long, hence a longest time.
     template <class Context>
     int64_t key(Context& c, const task_info& task) const {
-        return c.now() + c.mean_ns(task.cls) * patience;
+        return c.now() + std::min(c.mean_ns(task.cls) * patience, longest_us * 1000);
     }
 
     template <class Visitor>
@@ -27,6 +31,7 @@ struct sjf_est : parts::sorted<sjf_est> {
              1,
              1'000'000,
              "waiting, in own lengths, that later ones may cost");
+        knob("longest_us", longest_us, 1, 60'000'000, "but never more, microseconds");
         at_rest.visit_knobs(knob);
     }
 };

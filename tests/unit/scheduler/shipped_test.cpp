@@ -194,6 +194,8 @@ TEST_CASE("sjf-est: of two placed together the shorter is first; a long one wait
     CHECK(policy.place(c, normal(origin::external, 1), no_core).key < longer);
     c.time_ns += 10 * 100'000;
     CHECK(policy.place(c, normal(origin::external, 1), no_core).key > longer);
+    c.means[2] = 10'000'000'000; // interrupted for long, perhaps
+    CHECK(policy.place(c, normal(origin::external, 2), no_core).key <= c.time_ns + 100'000'000);
 }
 
 TEST_CASE("ps: asks for the core back after a quantum, and only if somebody waits") {
