@@ -108,6 +108,9 @@ engine::engine(const traits& of_policy)
     }
     const std::scoped_lock guard(alive().lock);
     alive().engines.emplace_back(serial_, this);
+    if (events::is_on()) [[unlikely]] {
+        note(event_kind::pool_made, no_core, uint64_t{0}, 0);
+    }
 }
 
 engine::~engine() {
@@ -188,6 +191,9 @@ bool engine::bury_if_unvisited(engine& e) noexcept {
 void engine::shut_down() noexcept {
     // mo: seq_cst, pairs engine.shut_down (park): a worker that misses it is woken below.
     is_shut_down_.store(true, std::memory_order_seq_cst);
+    if (events::is_on()) [[unlikely]] {
+        note(event_kind::pool_closed, no_core, uint64_t{0}, 0);
+    }
     wake_all_idle();
 }
 
@@ -214,7 +220,7 @@ void engine::set_maximum(uint32_t threads) noexcept {
         owed = exist > threads ? exist - threads : 0;
         set_order(order_surplus, owed);
     }
-    reconsider(reason::user_limits);
+    reconsider(event_kind::maximum_set);
     if (owed != 0) {
         wake_all_idle();
     }
@@ -259,7 +265,7 @@ bool engine::set_minimum(uint32_t threads) noexcept {
         minimum_.store(std::min(before, maximum_.load(std::memory_order_relaxed)),
                        std::memory_order_relaxed);
     }
-    reconsider(reason::user_limits);
+    reconsider(event_kind::minimum_set);
     return is_made;
 }
 

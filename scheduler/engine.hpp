@@ -383,7 +383,7 @@ private:
     }
 
     // --- engine_tokens.cpp, engine_samples.cpp -------------------------------------------------
-    void reconsider(reason why) noexcept;
+    void reconsider(event_kind what_was_set) noexcept;
     [[nodiscard]] static uint32_t usable_cpus() noexcept;
     [[nodiscard]] static uint32_t most_cores() noexcept;
     void open_cores(uint32_t wanted) noexcept;

@@ -156,10 +156,10 @@ pool_sample engine::limits_now() const noexcept {
 }
 
 /// A limit has been moved: the answer is in force when this returns.
-void engine::reconsider(reason why) noexcept {
+void engine::reconsider(event_kind what_was_set) noexcept {
     if (events::is_on()) [[unlikely]] {
         // mo: relaxed (both), figures.
-        note(event_kind::limits_changed,
+        note(what_was_set,
              no_core,
              uint64_t{minimum_.load(std::memory_order_relaxed)},
              maximum_.load(std::memory_order_relaxed));
@@ -167,7 +167,7 @@ void engine::reconsider(reason why) noexcept {
     const std::scoped_lock guard(tokens_->lock);
     pool_sample s = limits_now();
     decision d = tokens_->chosen->sample(s);
-    d.why = why;
+    d.why = reason::user_limits;
     adopt(d, kernel::now_ns(), true);
 }
 

@@ -2,6 +2,7 @@
 #include "scheduler/events.hpp"
 
 #include "kernel_iface/linux/thread.hpp"
+#include "scheduler/sight/probes.hpp"
 
 #include <sys/mman.h>
 
@@ -11,7 +12,9 @@
 
 namespace rp::sched::events {
 
-constinit std::atomic<uint32_t> reasons{0};
+// In a section that the file has contents for: the kernel finds the count of tracers by its place
+// in the file. Nothing that is written often is beside it.
+[[gnu::section(".probes")]] alignas(64) constinit std::atomic<uint32_t> wanted{0};
 
 namespace {
 
@@ -162,7 +165,7 @@ bool begin(reason why, uint32_t ring_records) noexcept {
     kernel::tick_clock::prepare();
     const auto bit = static_cast<uint32_t>(why);
     // mo: relaxed, the RMW below decides; an owner of recording does not race with itself.
-    if ((reasons.load(std::memory_order_relaxed) & bit) != 0) {
+    if ((wanted.load(std::memory_order_relaxed) & bit) != 0) {
         return false;
     }
     // mo: relaxed, a setting.
@@ -177,15 +180,22 @@ bool begin(reason why, uint32_t ring_records) noexcept {
         }
     }
     // mo: relaxed, a switch; the clock was set before it, and is a plain setting too.
-    return (reasons.fetch_or(bit, std::memory_order_relaxed) & bit) == 0;
+    return (wanted.fetch_or(bit, std::memory_order_relaxed) & bit) == 0;
 }
 
 void end(reason why) noexcept {
     // mo: relaxed, a switch.
-    reasons.fetch_and(~static_cast<uint32_t>(why), std::memory_order_relaxed);
+    wanted.fetch_and(~static_cast<uint32_t>(why), std::memory_order_relaxed);
 }
 
 void note(event_kind kind, uint64_t pool, int32_t core, uint64_t object, uint64_t detail) noexcept {
+    // mo: relaxed, a switch.
+    if ((wanted.load(std::memory_order_relaxed) & tracers) != 0) {
+        probes::fire(kind, pool, core, object, detail);
+    }
+    if (!is_recording()) {
+        return;
+    }
     ring* r = mine;
     if (r == nullptr) [[unlikely]] {
         r = make_mine();

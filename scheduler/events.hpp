@@ -4,8 +4,9 @@
 //
 // Nouns. An *event* is 32 bytes: a tick, who and where, an object, a detail. A *ring* holds the
 // last events of one thread (a worker, or any thread that submits); the newest overwrites the
-// oldest. *recording* is on while somebody asked for it: a trace, or the flight recorder. While it
-// is off, each place that could note something pays one load and one branch.
+// oldest. *recording* is on while somebody asked for it: a trace, or the flight recorder. A
+// *tracer* is another program that attached to a probe (sight/probes.hpp). While nobody wants
+// events, each place that could note one pays one load and one branch.
 //
 // A reader copies a ring while its thread goes on writing:
 //   writer of record n                          reader
@@ -63,9 +64,13 @@ enum class event_kind : uint8_t {
     core_idle,     ///< seen when recording began: nobody has it
     core_held,     ///< seen when recording began; object: thread id of its worker
     // The way of a pool.
-    limits_changed, ///< object: minimum; detail: maximum
-    threads_now,    ///< object: how many workers exist
-    decision,       ///< of a controller; object: tokens; detail: reason
+    pool_made,
+    pool_closed,
+    minimum_set, ///< object: minimum; detail: maximum
+    maximum_set, ///< object: minimum; detail: maximum
+    limits_are,  ///< seen when recording began; object: minimum; detail: maximum
+    threads_now, ///< object: how many workers exist
+    decision,    ///< of a controller; object: tokens; detail: reason
     count_of_kinds
 };
 
@@ -87,16 +92,27 @@ inline constexpr uint32_t default_ring_records = 1U << 16U; // 2 MiB a thread, t
 inline constexpr uint32_t ring_records_max = 1U << 24U;
 
 /// Who asks for recording.
-enum class reason : uint32_t { trace = 1, flight = 2 };
+enum class reason : uint32_t { trace = 1U << 16U, flight = 2U << 16U };
 
-extern std::atomic<uint32_t> reasons;
+/// Everybody who wants events, in one word, so that one load tells whether there is anybody: the
+/// reasons to record in the high half. The low half counts the tracers; it is written by the kernel
+/// alone, when a tracer attaches, which is why the word has a plain name and a place in the file.
+extern std::atomic<uint32_t> wanted __asm__("rp_events_wanted");
+inline constexpr uint32_t tracers = 0xFFFF;
 
+/// Does anybody want events? Ask before note().
 [[nodiscard]] inline bool is_on() noexcept {
     if constexpr (has_sight) {
         // mo: relaxed, a switch; the first events after it is turned may be missing.
-        return reasons.load(std::memory_order_relaxed) != 0;
+        return wanted.load(std::memory_order_relaxed) != 0;
     }
     return false;
+}
+
+/// Are events kept in the rings?
+[[nodiscard]] inline bool is_recording() noexcept {
+    // mo: relaxed, a switch.
+    return wanted.load(std::memory_order_relaxed) > tracers;
 }
 
 /// Begins recording; false when `why` has begun it already. Rings made from now on have
@@ -104,8 +120,8 @@ extern std::atomic<uint32_t> reasons;
 [[nodiscard]] bool begin(reason why, uint32_t ring_records) noexcept;
 void end(reason why) noexcept;
 
-/// Notes an event of the calling thread. Never fails: without memory for a ring nothing is noted.
-/// Call it when is_on().
+/// Notes an event of the calling thread. Never fails: without memory for a ring nothing is
+/// recorded. Call it when is_on().
 void note(event_kind kind, uint64_t pool, int32_t core, uint64_t object, uint64_t detail) noexcept;
 
 inline void

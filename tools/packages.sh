@@ -13,6 +13,7 @@ command:ninja                     ninja-build
 command:pkg-config                pkg-config
 command:python3                   python3
 pc:liburing                       liburing-dev
+header:sys/sdt.h                  systemtap-sdt-dev
 '
 readonly tool_needs='
 pc:jemalloc                       libjemalloc-dev
@@ -28,6 +29,7 @@ header:asio.hpp                   libasio-dev
 readonly test_needs='
 header:doctest/doctest.h          doctest-dev
 command:x86_64-w64-mingw32-gcc    gcc-mingw-w64-x86-64
+command:bpftrace                  bpftrace
 '
 readonly clang_needs='
 command:clang++                   clang

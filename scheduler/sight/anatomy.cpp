@@ -239,7 +239,9 @@ void feed(pool_state& p, const event& e) {
     case event_kind::core_idle:
         p.set(e.pool, e.core, true);
         break;
-    case event_kind::limits_changed:
+    case event_kind::minimum_set:
+    case event_kind::maximum_set:
+    case event_kind::limits_are:
         p.limit(e.detail);
         break;
     default:

@@ -85,7 +85,7 @@ void engine::each_worker(void (*f)(const worker_detail&, void*), void* argument)
 void engine::note_state() const noexcept {
     // mo: relaxed (all below), figures.
     const uint32_t maximum = maximum_.load(std::memory_order_relaxed);
-    note(event_kind::limits_changed,
+    note(event_kind::limits_are,
          no_core,
          uint64_t{minimum_.load(std::memory_order_relaxed)},
          maximum);

@@ -44,7 +44,7 @@ void print_core(const core_detail& c, void* to) {
 
 void print_last_event(dump_writer& out, uint32_t thread) noexcept {
     event last;
-    if (!events::is_on() || !events::last_of(thread, last)) {
+    if (!events::is_recording() || !events::last_of(thread, last)) {
         return;
     }
     constexpr uint64_t mask = (uint64_t{1} << events::function_bits) - 1;

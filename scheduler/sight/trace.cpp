@@ -214,7 +214,9 @@ private:
         case event_kind::core_revoked:
             close(core_track(e.pool, e.core), slice::held);
             break;
-        case event_kind::limits_changed:
+        case event_kind::minimum_set:
+        case event_kind::maximum_set:
+        case event_kind::limits_are:
             count(e.pool, "minimum", "threads", e.object);
             count(e.pool, "maximum", "threads", e.detail);
             break;

@@ -199,7 +199,7 @@ TEST_CASE("anatomy: a core is wasteful only while it is idle and an item waits")
 }
 
 TEST_CASE("anatomy: a core the maximum leaves no room for is not idle") {
-    event lowered = at(200, event_kind::limits_changed, foreign, 0, 1);
+    event lowered = at(200, event_kind::maximum_set, foreign, 0, 1);
     const auto cores = idleness_of({
         of_core(100, event_kind::core_held, 0),
         of_core(100, event_kind::core_idle, 1),
