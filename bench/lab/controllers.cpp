@@ -16,24 +16,11 @@ std::vector<std::string> controller_names() {
     return names;
 }
 
-std::string controller_page(const std::string& name) {
-    for (const page* each = controller_pages; each->name != nullptr; ++each) {
-        if (name == each->name) {
-            return each->text;
-        }
-    }
-    return {};
-}
-
 std::string controller_list() {
     std::string list;
     for (const std::string& name : controller_names()) {
-        const std::string page = controller_page(name);
-        // "# name EM-DASH what it does", in UTF-8
-        const std::string heading = page.substr(0, page.find('\n'));
-        const size_t dash = heading.find("\xe2\x80\x94 ");
-        list += fmt::format(
-            "{:<12}{}\n", name, dash != std::string::npos ? heading.substr(dash + 4) : "");
+        const page* its = find_page(controller_pages(), name);
+        list += fmt::format("{:<12}{}\n", name, its != nullptr ? its->summary : "");
     }
     return list;
 }

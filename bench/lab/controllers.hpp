@@ -13,9 +13,6 @@ std::vector<std::string> controller_names();
 // One line for each: its name and what it does, from the heading of its page.
 std::string controller_list();
 
-// The page of a controller; empty when there is none of this name.
-std::string controller_page(const std::string& name);
-
 // The message for a name that does not exist, with those that do.
 std::string unknown_controller(const std::string& name);
 

@@ -3,6 +3,7 @@
 #include "bench/lab/controllers.hpp"
 #include "bench/lab/environment.hpp"
 #include "bench/lab/machine.hpp"
+#include "bench/lab/pages.hpp"
 #include "bench/lab/policy/check.hpp"
 #include "bench/lab/policy/command.hpp"
 #include "bench/lab/runner.hpp"
@@ -150,12 +151,12 @@ void print_environment() {
 }
 
 int show_controller(const std::string& name) {
-    const std::string page = lab::controller_page(name);
-    if (page.empty()) {
+    const lab::page* its = lab::find_page(lab::controller_pages(), name);
+    if (its == nullptr) {
         fmt::print(stderr, "{}", lab::unknown_controller(name));
         return lab::exit_usage;
     }
-    fmt::print("{}", page);
+    fmt::print("{}", its->text);
     return lab::exit_fine;
 }
 

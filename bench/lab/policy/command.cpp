@@ -2,7 +2,7 @@
 #include "bench/lab/policy/command.hpp"
 
 #include "bench/lab/environment.hpp"
-#include "bench/lab/policy/pages.hpp"
+#include "bench/lab/pages.hpp"
 #include "bench/lab/policy/template.hpp"
 #include "bench/lab/runner.hpp"
 
@@ -19,13 +19,6 @@
 namespace rp::lab {
 
 namespace {
-
-const policy_page* find_page(std::string_view name) {
-    const std::vector<policy_page>& all = policy_pages();
-    const auto found =
-        std::find_if(all.begin(), all.end(), [&](const policy_page& p) { return p.name == name; });
-    return found == all.end() ? nullptr : &*found;
-}
 
 bool describe_policy(const std::string& name, rp_policy_info& info) {
     info = {};
@@ -89,11 +82,11 @@ int list_policies() {
         rp_policy_info info;
         const std::string other =
             describe_policy(name, info) && *info.aliases != '\0' ? info.aliases : "";
-        const policy_page* page = find_page(name);
+        const page* its = find_page(policy_pages(), name);
         fmt::print("{:<14}{:<16}{}\n",
                    name,
                    other,
-                   page != nullptr ? page->summary : "loaded from a shared object");
+                   its != nullptr ? its->summary : "loaded from a shared object");
     }
     return exit_fine;
 }
@@ -104,14 +97,14 @@ int show_policy(const std::string& name) {
         fmt::print(stderr, "ringpool: unknown policy '{}'; known: {}\n", name, known_policies());
         return exit_usage;
     }
-    const policy_page* page = find_page(info.name);
-    if (page == nullptr) {
+    const page* its = find_page(policy_pages(), info.name);
+    if (its == nullptr) {
         fmt::print(stderr,
                    "ringpool: policy '{}' comes from a shared object, which has no page\n",
                    info.name);
         return exit_usage;
     }
-    fmt::print("{}", page->text);
+    fmt::print("{}", its->text);
     if (info.knob_count != 0) {
         fmt::print("\nTo set one: RINGPOOL_POLICY={}:{}={}\n",
                    info.name,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The pages of the shipped policies against the policies.
 #include "bench/lab/environment.hpp"
-#include "bench/lab/policy/pages.hpp"
+#include "bench/lab/pages.hpp"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
@@ -14,7 +14,7 @@
 
 namespace {
 
-using rp::lab::policy_page;
+using rp::lab::page;
 
 /// The rows of the table of knobs, "NAME value lowest highest", without the spaces of thousands.
 std::vector<std::string> knob_rows(std::string_view page) {
@@ -49,9 +49,9 @@ std::vector<std::string> knob_rows(std::string_view page) {
 TEST_CASE("every shipped policy has a page and every page a policy") {
     std::vector<std::string> names = rp::lab::policy_names();
     std::vector<std::string> titles;
-    for (const policy_page& page : rp::lab::policy_pages()) {
-        titles.emplace_back(page.name);
-        CHECK(*page.summary != '\0');
+    for (const page& each : rp::lab::policy_pages()) {
+        titles.emplace_back(each.name);
+        CHECK(*each.summary != '\0');
     }
     std::sort(names.begin(), names.end());
     std::sort(titles.begin(), titles.end());
@@ -59,17 +59,17 @@ TEST_CASE("every shipped policy has a page and every page a policy") {
 }
 
 TEST_CASE("the table of knobs on a page is what the policy takes") {
-    for (const policy_page& page : rp::lab::policy_pages()) {
-        CAPTURE(page.name);
+    for (const page& each : rp::lab::policy_pages()) {
+        CAPTURE(each.name);
         rp_policy_info info = {};
         info.size = sizeof info;
-        REQUIRE(rp_policy_query(page.name, &info));
+        REQUIRE(rp_policy_query(each.name, &info));
         std::vector<std::string> knobs;
         for (unsigned i = 0; i < info.knob_count; ++i) {
             const rp_policy_knob& k = info.knobs[i];
             knobs.push_back(fmt::format("{} {} {} {}", k.name, k.value, k.lowest, k.highest));
         }
-        std::vector<std::string> rows = knob_rows(page.text);
+        std::vector<std::string> rows = knob_rows(each.text);
         std::sort(knobs.begin(), knobs.end());
         std::sort(rows.begin(), rows.end());
         CHECK(rows == knobs);
@@ -77,16 +77,16 @@ TEST_CASE("the table of knobs on a page is what the policy takes") {
 }
 
 TEST_CASE("a page tells the other names of its policy") {
-    for (const policy_page& page : rp::lab::policy_pages()) {
-        CAPTURE(page.name);
+    for (const page& each : rp::lab::policy_pages()) {
+        CAPTURE(each.name);
         rp_policy_info info = {};
         info.size = sizeof info;
-        REQUIRE(rp_policy_query(page.name, &info));
+        REQUIRE(rp_policy_query(each.name, &info));
         std::string aliases = info.aliases;
         aliases.push_back(' ');
         for (size_t at = 0; aliases.size() > 1 && at < aliases.size();) {
             const size_t end = aliases.find(' ', at);
-            CHECK(std::string_view(page.text).find("`" + aliases.substr(at, end - at) + "`") !=
+            CHECK(std::string_view(each.text).find("`" + aliases.substr(at, end - at) + "`") !=
                   std::string_view::npos);
             at = end + 1;
         }
