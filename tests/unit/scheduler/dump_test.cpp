@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The page about all pools, while they are stuck.
-#include "kernel_iface/linux/clock.hpp"
-#include "kernel_iface/linux/futex.hpp"
 #include "scheduler/engine.hpp"
 #include "scheduler/sight/dump.hpp"
+#include "tests/unit/scheduler/gate.hpp"
+#include "tests/unit/scheduler/owned_engine.hpp"
 
 #include <doctest/doctest.h>
 
@@ -14,12 +14,13 @@
 #include <cerrno>
 #include <csignal>
 #include <deque>
-#include <memory>
 #include <mutex>
 #include <string>
 
 using namespace rp;
 using namespace rp::sched;
+using rp::test::gate;
+using rp::test::owned_engine;
 
 namespace rp::sched {
 
@@ -31,15 +32,6 @@ struct engine_locks {
 } // namespace rp::sched
 
 namespace {
-
-struct engine_end {
-    void operator()(engine* e) const {
-        e->shut_down();
-        e->release();
-    }
-};
-
-using owned_engine = std::unique_ptr<engine, engine_end>;
 
 /// Everything `write_page` writes to the descriptor it is given.
 template <class Write>
@@ -68,59 +60,38 @@ bool has(const std::string& text, const std::string& part) {
 
 /// A callback that sits in a system call the pool knows nothing of.
 struct stuck : item {
-    explicit stuck(std::atomic<uint32_t>& entered_count, std::atomic<uint32_t>& gate_word)
-        : entered(entered_count), gate(gate_word) {
+    stuck(gate& entered_by, gate& opened_by, gate& left_by)
+        : entered(entered_by), opened(opened_by), left(left_by) {
         run = [](item& self, worker& w) noexcept {
             auto& s = static_cast<stuck&>(self);
             w.begin_callback();
-            // mo: release, pairs test.entered (await).
-            s.entered.fetch_add(1, std::memory_order_release);
-            (void)kernel::futex_wake(s.entered, 1);
-            // mo: acquire, pairs test.gate (open).
-            while (s.gate.load(std::memory_order_acquire) == 0) {
-                (void)kernel::futex_wait(s.gate, 0, kernel::no_deadline);
-            }
+            s.entered.count();
+            (void)s.opened.wait(1);
             w.end_callback();
-            std::atomic<uint32_t>& count = s.entered; // the item may be gone after this:
-            // mo: release, pairs test.entered (await).
-            count.fetch_sub(1, std::memory_order_release);
-            (void)kernel::futex_wake(count, 1);
+            s.left.count();
         };
     }
 
-    std::atomic<uint32_t>& entered;
-    std::atomic<uint32_t>& gate;
+    gate& entered;
+    gate& opened;
+    gate& left;
 };
-
-void await(std::atomic<uint32_t>& word, uint32_t wanted) {
-    // mo: acquire, pairs test.entered (run).
-    for (uint32_t v = word.load(std::memory_order_acquire); v != wanted;
-         // mo: acquire, as above, pairs test.entered (run).
-         v = word.load(std::memory_order_acquire)) {
-        (void)kernel::futex_wait(word, v, kernel::no_deadline);
-    }
-}
-
-void open_gate(std::atomic<uint32_t>& gate) {
-    // mo: release, pairs test.gate (run).
-    gate.store(1, std::memory_order_release);
-    (void)kernel::futex_wake(gate, 100);
-}
 
 } // namespace
 
 TEST_CASE("dump: a pool whose workers are all blocked shows them, and what waits for them") {
-    std::atomic<uint32_t> entered{0};
-    std::atomic<uint32_t> gate{0};
+    gate entered;
+    gate opened;
+    gate left;
     std::deque<stuck> items;
     const owned_engine e(engine::create("ws"));
     REQUIRE(e != nullptr);
     e->set_maximum(2);
     for (int i = 0; i < 5; ++i) {
-        items.emplace_back(entered, gate);
+        items.emplace_back(entered, opened, left);
         e->place(items.back(), origin::external);
     }
-    await(entered, 2);
+    REQUIRE(entered.wait(2));
     const std::string text = page();
     CAPTURE(text);
     CHECK(has(text, "policy ws"));
@@ -128,11 +99,8 @@ TEST_CASE("dump: a pool whose workers are all blocked shows them, and what waits
     CHECK(has(text, "\n  queued 3"));
     CHECK(has(text, "in a callback"));
     CHECK(text.substr(text.size() - 4) == "end\n");
-    open_gate(gate);
-    while (e->statistics().callbacks != 5) {
-        kernel::cpu_relax();
-    }
-    await(entered, 0);
+    opened.count();
+    REQUIRE(left.wait(5));
 }
 
 TEST_CASE("dump: a held roster lock is named, and the rest of the page is there") {

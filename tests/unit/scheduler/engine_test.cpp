@@ -2,9 +2,10 @@
 // The engine under every policy, with items that are nothing but counters.
 #include "kernel_iface/linux/blocking.hpp"
 #include "kernel_iface/linux/clock.hpp"
-#include "kernel_iface/linux/futex.hpp"
 #include "kernel_iface/linux/ring_caps.hpp"
 #include "scheduler/engine.hpp"
+#include "tests/unit/scheduler/gate.hpp"
+#include "tests/unit/scheduler/owned_engine.hpp"
 #include "tests/unit/unit_test.hpp"
 
 #include <doctest/doctest.h>
@@ -13,52 +14,15 @@
 
 #include <atomic>
 #include <deque>
-#include <memory>
 #include <thread>
 #include <vector>
 
 using namespace rp;
 using namespace rp::sched;
+using rp::test::gate;
+using rp::test::owned_engine;
 
 namespace {
-
-struct engine_release {
-    void operator()(engine* e) const {
-        e->shut_down();
-        e->release();
-    }
-};
-
-using engine_ptr = std::unique_ptr<engine, engine_release>;
-
-/// A counter that can be waited for.
-class gate {
-public:
-    void count() {
-        // mo: release, pairs test.gate (wait).
-        value_.fetch_add(1, std::memory_order_release);
-        (void)kernel::futex_wake(value_, 100);
-    }
-
-    [[nodiscard]] uint32_t value() const {
-        // mo: acquire, pairs test.gate (count).
-        return value_.load(std::memory_order_acquire);
-    }
-
-    bool wait(uint32_t target, int64_t seconds = 20) {
-        const int64_t deadline = kernel::now_ns() + seconds * 1'000'000'000;
-        for (uint32_t v = value(); v < target; v = value()) {
-            if (kernel::now_ns() > deadline) {
-                return false;
-            }
-            (void)kernel::futex_wait(value_, v, deadline);
-        }
-        return true;
-    }
-
-private:
-    std::atomic<uint32_t> value_{0};
-};
 
 template <class Function>
 struct task : item {
@@ -78,7 +42,7 @@ template <class Body>
 void under_every_policy(Body body) {
     for (const char* const* name = policy_names(); *name != nullptr; ++name) {
         CAPTURE(*name);
-        engine_ptr e(engine::create(*name));
+        owned_engine e(engine::create(*name));
         REQUIRE(e != nullptr);
         body(*e);
     }
@@ -196,7 +160,7 @@ TEST_CASE("engine: a callback that sleeps unannounced loses its core to the next
 }
 
 TEST_CASE("R-POOL-12: idle workers above the minimum leave after the timeout, the others stay") {
-    engine_ptr e(engine::create("ws"));
+    owned_engine e(engine::create("ws"));
     REQUIRE(e != nullptr);
     e->set_maximum(8);
     e->set_idle_timeout_ms(20);

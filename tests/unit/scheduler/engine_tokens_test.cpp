@@ -2,9 +2,10 @@
 // The engine under its controllers: hard limits, cores beyond the CPUs, the log.
 #include "kernel_iface/linux/blocking.hpp"
 #include "kernel_iface/linux/clock.hpp"
-#include "kernel_iface/linux/futex.hpp"
 #include "scheduler/engine.hpp"
 #include "scheduler/token_state.hpp"
+#include "tests/unit/scheduler/gate.hpp"
+#include "tests/unit/scheduler/owned_engine.hpp"
 
 #include <doctest/doctest.h>
 
@@ -12,60 +13,25 @@
 #include <atomic>
 #include <deque>
 #include <functional>
-#include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 using namespace rp;
 using namespace rp::sched;
+using rp::test::gate;
+using rp::test::owned_engine;
+using rp::test::pause_ns;
 
 namespace {
 
-struct engine_closer {
-    void operator()(engine* e) const {
-        e->shut_down();
-        e->release();
-    }
-};
-
-using closed_engine = std::unique_ptr<engine, engine_closer>;
-
-closed_engine engine_with(const char* controller, const char* policy = "ws") {
-    closed_engine e(engine::create(policy));
+owned_engine engine_with(const char* controller, const char* policy = "ws") {
+    owned_engine e(engine::create(policy));
     REQUIRE(e != nullptr);
     REQUIRE(e->set_controller(controller));
     return e;
 }
-
-/// A counter that can be waited for.
-class turnstile {
-public:
-    void pass() {
-        // mo: release, pairs test.turnstile (wait).
-        value_.fetch_add(1, std::memory_order_release);
-        (void)kernel::futex_wake(value_, 1000);
-    }
-
-    [[nodiscard]] uint32_t value() const {
-        // mo: acquire, pairs test.turnstile (pass).
-        return value_.load(std::memory_order_acquire);
-    }
-
-    bool wait(uint32_t target, int64_t seconds = 30) {
-        const int64_t deadline = kernel::now_ns() + seconds * 1'000'000'000;
-        for (uint32_t v = value(); v < target; v = value()) {
-            if (kernel::now_ns() > deadline) {
-                return false;
-            }
-            (void)kernel::futex_wait(value_, v, deadline);
-        }
-        return true;
-    }
-
-private:
-    std::atomic<uint32_t> value_{0};
-};
 
 /// The largest value it was shown.
 class high_water {
@@ -130,13 +96,11 @@ void burn(int64_t ns) {
 
 /// A wait in the kernel of about `ns`: announced to the pool or not.
 void nap(int64_t ns, bool is_announced) {
-    std::atomic<uint32_t> never{0};
+    std::optional<kernel::blocking_scope> announced;
     if (is_announced) {
-        const kernel::blocking_scope announced;
-        (void)kernel::futex_wait(never, 0, kernel::now_ns() + ns);
-    } else {
-        (void)kernel::futex_wait(never, 0, kernel::now_ns() + ns);
+        announced.emplace();
     }
+    pause_ns(ns);
 }
 
 void check_log(const engine& e) {
@@ -172,7 +136,7 @@ TEST_CASE("tokens: under every controller and policy all callbacks run within th
             CAPTURE(std::string(*name));
             const auto e = engine_with(*name, *policy);
             e->set_maximum(6);
-            turnstile done;
+            gate done;
             high_water threads;
             std::deque<call> calls;
             for (int i = 0; i < 120; ++i) {
@@ -184,7 +148,7 @@ TEST_CASE("tokens: under every controller and policy all callbacks run within th
                         nap(300'000, i % 3 == 1);
                     }
                     threads.show(e->statistics().threads);
-                    done.pass();
+                    done.count();
                 });
                 e->place(calls.back(), origin::external);
             }
@@ -207,7 +171,7 @@ TEST_CASE("tokens: hard limits that move while callbacks run are kept, under eve
         CAPTURE(std::string(*name));
         const auto e = engine_with(*name);
         e->set_maximum(12);
-        turnstile done;
+        gate done;
         std::deque<call> calls;
         for (int i = 0; i < 400; ++i) {
             calls.emplace_back([&done, i] {
@@ -216,7 +180,7 @@ TEST_CASE("tokens: hard limits that move while callbacks run are kept, under eve
                 } else {
                     burn(20'000);
                 }
-                done.pass();
+                done.count();
             });
         }
         const uint32_t limits[][2] = {{0, 12}, {3, 3}, {1, 9}, {0, 1}, {5, 64}, {0, 2}, {4, 8}};
@@ -251,9 +215,9 @@ TEST_CASE("fixed: opens more cores than CPUs, and a blocked worker keeps its own
     REQUIRE(e->set_minimum(n));
     CHECK(e->controlled().tokens == n);
     CHECK(e->controlled().soft_maximum == n);
-    turnstile entered;
-    turnstile opened;
-    turnstile done;
+    gate entered;
+    gate opened;
+    gate done;
     high_water inside;
     std::atomic<uint32_t> count{0};
     std::deque<call> calls;
@@ -261,7 +225,7 @@ TEST_CASE("fixed: opens more cores than CPUs, and a blocked worker keeps its own
         calls.emplace_back([&, i] {
             // mo: relaxed (all below), the check is about overlap in time.
             inside.show(count.fetch_add(1, std::memory_order_relaxed) + 1);
-            entered.pass();
+            entered.count();
             if (i % 2 == 0) {
                 const kernel::blocking_scope announced;
                 (void)opened.wait(1);
@@ -269,12 +233,12 @@ TEST_CASE("fixed: opens more cores than CPUs, and a blocked worker keeps its own
                 (void)opened.wait(1);
             }
             count.fetch_sub(1, std::memory_order_relaxed);
-            done.pass();
+            done.count();
         });
         e->place(calls.back(), origin::external);
     }
     CHECK(entered.wait(n)); // all at once, although there are fewer CPUs
-    opened.pass();
+    opened.count();
     CHECK(done.wait(n + 5));
     CHECK(inside.most() == n); // and the others waited for a core
     CHECK(e->statistics().threads == n);
@@ -295,19 +259,19 @@ TEST_CASE("tokens: what is on a core that closes is run, also what its callback 
         const auto e = engine_with("fixed", policy);
         const uint32_t n = e->controlled().cpus + 6;
         REQUIRE(e->set_minimum(n));
-        turnstile entered;
-        turnstile lowered;
-        turnstile placed;
-        turnstile opened;
-        turnstile done;
+        gate entered;
+        gate lowered;
+        gate placed;
+        gate opened;
+        gate done;
         std::deque<call> children;
         for (uint32_t i = 0; i < 20 * n; ++i) {
-            children.emplace_back([&] { done.pass(); });
+            children.emplace_back([&] { done.count(); });
         }
         std::deque<call> parents;
         for (uint32_t i = 0; i < n; ++i) {
             parents.emplace_back([&, i] {
-                entered.pass();
+                entered.count();
                 for (uint32_t k = 0; k < 10; ++k) {
                     e->place(children[20 * i + k], origin::spawn);
                 }
@@ -315,11 +279,11 @@ TEST_CASE("tokens: what is on a core that closes is run, also what its callback 
                 for (uint32_t k = 10; k < 20; ++k) {
                     e->place(children[20 * i + k], origin::spawn);
                 }
-                placed.pass();
+                placed.count();
                 if (i != 0) {
                     (void)opened.wait(1); // core i is closing, its holder busy
                 }
-                done.pass();
+                done.count();
             });
         }
         for (call& p : parents) {
@@ -328,26 +292,26 @@ TEST_CASE("tokens: what is on a core that closes is run, also what its callback 
         REQUIRE(entered.wait(n));
         e->set_maximum(2);
         CHECK(e->controlled().tokens == 2);
-        lowered.pass();
+        lowered.count();
         REQUIRE(placed.wait(n));
-        opened.pass();
+        opened.count();
         CHECK(done.wait(n + 20 * n));
         CHECK(becomes_true([&] { return e->statistics().threads <= 2; }));
         // And up again: the closed cores open and are used.
         REQUIRE(e->set_minimum(n));
-        turnstile again;
-        turnstile released;
+        gate again;
+        gate released;
         std::deque<call> wave;
         for (uint32_t i = 0; i < n; ++i) {
             wave.emplace_back([&] {
-                again.pass();
+                again.count();
                 (void)released.wait(1);
-                done.pass();
+                done.count();
             });
             e->place(wave.back(), origin::external);
         }
         CHECK(again.wait(n));
-        released.pass();
+        released.count();
         CHECK(done.wait(2 * n + 20 * n));
     }
 }
@@ -356,10 +320,10 @@ TEST_CASE("tokens: items for a core that has just closed are not lost") {
     const auto e = engine_with("fixed", "partitioned"); // its items go to one core and no other
     e->set_maximum(16);
     constexpr uint32_t items = 20'000;
-    turnstile done;
+    gate done;
     std::deque<call> calls;
     for (uint32_t i = 0; i < items; ++i) {
-        calls.emplace_back([&done] { done.pass(); });
+        calls.emplace_back([&done] { done.count(); });
     }
     std::thread limits([&] {
         for (uint32_t i = 0; done.value() < items && i < 5000; ++i) {
@@ -379,14 +343,14 @@ TEST_CASE("qdelay: a queue that waits opens the CPUs one after the other, and th
     const auto e = engine_with("qdelay");
     const uint32_t cpus = e->controlled().cpus;
     CHECK(e->controlled().tokens == 1);
-    turnstile done;
+    gate done;
     uint32_t placed = 0;
     std::deque<call> calls;
     const bool is_open = becomes_true([&] {
         for (int i = 0; i < 20; ++i, ++placed) {
             calls.emplace_back([&done] {
                 burn(200'000);
-                done.pass();
+                done.count();
             });
             e->place(calls.back(), origin::external);
         }
@@ -403,23 +367,23 @@ TEST_CASE("qdelay: a queue that waits opens the CPUs one after the other, and th
 TEST_CASE("starvation: callbacks that wait for later ones get their tokens, because they said so") {
     const auto e = engine_with("starvation");
     const uint32_t waiting = e->controlled().cpus;
-    turnstile entered;
-    turnstile later;
-    turnstile done;
+    gate entered;
+    gate later;
+    gate done;
     std::deque<call> calls;
     for (uint32_t i = 0; i < waiting; ++i) {
         calls.emplace_back([&] {
-            entered.pass();
+            entered.count();
             const kernel::blocking_scope announced;
             CHECK(later.wait(1));
-            done.pass();
+            done.count();
         });
         e->place(calls.back(), origin::external);
     }
     REQUIRE(entered.wait(waiting));
     calls.emplace_back([&] {
-        later.pass();
-        done.pass();
+        later.count();
+        done.count();
     });
     e->place(calls.back(), origin::external);
     CHECK(done.wait(waiting + 1));
@@ -432,14 +396,14 @@ TEST_CASE("hillclimb, gradient, little: waiting callbacks get more tokens than t
         const auto e = engine_with(name);
         e->set_maximum(24);
         const uint32_t cpus = e->controlled().cpus;
-        turnstile done;
+        gate done;
         uint32_t placed = 0;
         std::deque<call> calls;
         const bool has_grown = becomes_true([&] {
             for (int i = 0; i < 40; ++i, ++placed) {
                 calls.emplace_back([&done] {
                     nap(2'000'000, false);
-                    done.pass();
+                    done.count();
                 });
                 e->place(calls.back(), origin::external);
             }
@@ -456,12 +420,12 @@ TEST_CASE("hillclimb, gradient, little: waiting callbacks get more tokens than t
 TEST_CASE("tokens: a decision far up is reached in steps, whatever the controller wants at once") {
     const auto e = engine_with("little");
     e->set_maximum(64);
-    turnstile done;
+    gate done;
     std::deque<call> calls;
     for (int i = 0; i < 600; ++i) {
         calls.emplace_back([&done] {
             nap(20'000'000, false);
-            done.pass();
+            done.count();
         });
         e->place(calls.back(), origin::external);
     }
@@ -477,14 +441,14 @@ TEST_CASE("tokens: the controller can be exchanged while callbacks run; an unkno
           "nothing") {
     const auto e = engine_with("iocp");
     e->set_maximum(20);
-    turnstile done;
+    gate done;
     std::deque<call> calls;
     for (int i = 0; i < 800; ++i) {
         calls.emplace_back([&done, i] {
             if (i % 5 == 0) {
                 nap(100'000, i % 2 == 0);
             }
-            done.pass();
+            done.count();
         });
     }
     size_t next = 0;

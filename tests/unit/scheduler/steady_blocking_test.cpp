@@ -7,10 +7,10 @@
 // computing half of a callback, which rises when cores are given away too often.
 #include "kernel_iface/linux/blocking.hpp"
 #include "kernel_iface/linux/clock.hpp"
-#include "kernel_iface/linux/futex.hpp"
 #include "kernel_iface/linux/switch_records.hpp"
 #include "kernel_iface/linux/thread.hpp"
 #include "scheduler/engine.hpp"
+#include "tests/unit/scheduler/gate.hpp"
 #include "tests/unit/unit_test.hpp"
 
 #include <doctest/doctest.h>
@@ -23,6 +23,8 @@
 
 using namespace rp;
 using namespace rp::sched;
+using rp::test::gate;
+using rp::test::pause_ns;
 
 namespace {
 
@@ -83,8 +85,7 @@ struct alternating : item {
     engine* owner = nullptr;
     bool is_announced = false;
     const std::atomic<bool>* is_over = nullptr;
-    std::atomic<uint32_t>* ended = nullptr;
-    std::atomic<uint32_t> never{0};
+    gate* ended = nullptr;
 
     alternating() {
         run = [](item& self, worker& w) noexcept {
@@ -98,10 +99,7 @@ struct alternating : item {
                 t.owner->place(t, origin::spawn);
                 return;
             }
-            std::atomic<uint32_t>& count = *t.ended;
-            // mo: release, pairs test.ended (below).
-            count.fetch_add(1, std::memory_order_release);
-            (void)kernel::futex_wake(count, 1);
+            t.ended->count();
         };
     }
 
@@ -118,7 +116,7 @@ struct alternating : item {
         if (is_announced) {
             announced.emplace();
         }
-        (void)kernel::futex_wait(never, 0, kernel::now_ns() + 10'000'000);
+        pause_ns(10'000'000);
     }
 };
 
@@ -135,7 +133,7 @@ means run_for_a_while(bool is_announced) {
     const uint32_t cores = e->statistics().cores;
     const uint32_t count = 16 * cores; // enough for more than twice the cores
     std::atomic<bool> is_over{false};
-    std::atomic<uint32_t> ended{0};
+    gate ended;
     std::vector<alternating> items(count);
     for (alternating& one : items) {
         one.owner = e;
@@ -145,22 +143,17 @@ means run_for_a_while(bool is_announced) {
         e->place(one, origin::external);
     }
     while (e->statistics().callbacks < 2UL * count) { // past the beginning
-        (void)kernel::futex_wait(ended, 0, kernel::now_ns() + 1'000'000);
+        pause_ns(1'000'000);
     }
     constexpr unsigned looks = 1000;
     sample sum;
     for (unsigned i = 0; i < looks; ++i) {
         sum.take();
-        (void)kernel::futex_wait(ended, 0, kernel::now_ns() + 200'000);
+        pause_ns(200'000);
     }
     // mo: relaxed, only the end.
     is_over.store(true, std::memory_order_relaxed);
-    // mo: acquire, pairs test.ended (run).
-    for (uint32_t v = ended.load(std::memory_order_acquire); v != count;
-         // mo: acquire, pairs test.ended (run).
-         v = ended.load(std::memory_order_acquire)) {
-        (void)kernel::futex_wait(ended, v, kernel::no_deadline);
-    }
+    REQUIRE(ended.wait(count));
     e->shut_down();
     e->release();
     const auto is_anyone_left = [] {
@@ -168,7 +161,7 @@ means run_for_a_while(bool is_announced) {
         return !workers().all.empty();
     };
     while (is_anyone_left()) { // the threads of a released engine end by themselves
-        (void)kernel::futex_wait(ended, count, kernel::now_ns() + 1'000'000);
+        pause_ns(1'000'000);
     }
     return {static_cast<double>(sum.runnable) / looks,
             static_cast<double>(sum.computing) / looks,
