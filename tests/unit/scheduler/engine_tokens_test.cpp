@@ -2,6 +2,7 @@
 // The engine under its controllers: hard limits, cores beyond the CPUs, the log.
 #include "kernel_iface/linux/blocking.hpp"
 #include "kernel_iface/linux/clock.hpp"
+#include "kernel_iface/linux/thread.hpp"
 #include "scheduler/engine.hpp"
 #include "scheduler/token_state.hpp"
 #include "tests/unit/scheduler/gate.hpp"
@@ -101,6 +102,22 @@ void nap(int64_t ns, bool is_announced) {
         announced.emplace();
     }
     pause_ns(ns);
+}
+
+/// The core of the worker that calls.
+uint32_t core_of_this_thread(const engine& e) {
+    struct {
+        pid_t tid;
+        uint32_t core;
+    } mine{kernel::thread_id(), UINT32_MAX};
+
+    e.each_worker(
+        [](const worker_detail& w, void* to) {
+            auto& found = *static_cast<decltype(mine)*>(to);
+            found.core = w.thread == found.tid ? static_cast<uint32_t>(w.core) : found.core;
+        },
+        &mine);
+    return mine.core;
 }
 
 void check_log(const engine& e) {
@@ -313,6 +330,49 @@ TEST_CASE("tokens: what is on a core that closes is run, also what its callback 
         CHECK(again.wait(n));
         released.count();
         CHECK(done.wait(2 * n + 20 * n));
+    }
+}
+
+TEST_CASE("tokens: what a callback adds on a core that has closed runs before the callback ends") {
+    for (const char* policy : {"ws", "lifo-slot"}) { // they keep it on the callback's core
+        CAPTURE(std::string(policy));
+        const auto e = engine_with("fixed", policy);
+        const uint32_t cpus = e->controlled().cpus;
+        const uint32_t n = cpus + 2;
+        REQUIRE(e->set_minimum(n));
+        gate entered;
+        gate changed;
+        gate ran;
+        gate done;
+        high_water cores_of_children;
+        std::deque<call> children;
+        std::deque<call> parents;
+        for (uint32_t i = 0; i < n; ++i) {
+            children.emplace_back([&] {
+                cores_of_children.show(core_of_this_thread(*e));
+                ran.count();
+            });
+            // Computing all the time: a worker that blocks would give up its core.
+            parents.emplace_back([&, i] {
+                entered.count();
+                (void)becomes_true([&] { return changed.value() != 0; });
+                if (core_of_this_thread(*e) >= cpus) {
+                    e->place(children[i], origin::spawn);
+                    CHECK(becomes_true([&] { return ran.value() == n - cpus; }));
+                }
+                done.count();
+            });
+        }
+        for (call& p : parents) {
+            e->place(p, origin::external);
+        }
+        REQUIRE(entered.wait(n)); // one on each core
+        REQUIRE(e->set_controller("iocp"));
+        CHECK(e->controlled().tokens == cpus);
+        changed.count();
+        CHECK(done.wait(n, 90));
+        CHECK(ran.wait(n - cpus));
+        CHECK(cores_of_children.most() < cpus);
     }
 }
 
