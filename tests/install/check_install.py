@@ -146,15 +146,20 @@ def consumers(arguments, scratch):
     print("find_package(ringpool): ringpool::win32 and ringpool::ringpool build and run")
 
 
-def main():
+def main(check, tools=()):
+    """Of each script here: `check` gets the arguments and a scratch directory and needs `tools`."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", required=True)
     parser.add_argument("--cc", nargs="+", default=["cc"])
     parser.add_argument("--cxx", nargs="+", default=["c++"])
     arguments = parser.parse_args()
+    missing = [tool for tool in tools if not shutil.which(tool)]
+    if missing:
+        print(f"skipped: {' and '.join(missing)} is not installed")
+        return 77
     with tempfile.TemporaryDirectory() as scratch:
         try:
-            consumers(arguments, pathlib.Path(scratch))
+            check(arguments, pathlib.Path(scratch))
         except Failure as failure:
             print(failure)
             return 1
@@ -162,4 +167,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(consumers))

@@ -9,16 +9,14 @@ A file is named in the text before its block, in backquotes. In expected output,
 for any lines, and `(...)` for anything within a line.
 """
 
-import argparse
 import os
 import pathlib
 import re
 import shutil
 import sys
-import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from check_install import ROOT, Failure, install, sh  # noqa: E402
+from check_install import ROOT, Failure, install, main, sh  # noqa: E402
 
 PAGE = ROOT / "docs/policies.md"
 
@@ -129,24 +127,5 @@ def page_works(arguments, scratch):
     refuses_to_overwrite(work, environment)
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--build", required=True)
-    parser.add_argument("--cc", nargs="+", default=["cc"])
-    parser.add_argument("--cxx", nargs="+", default=["c++"])
-    arguments = parser.parse_args()
-    missing = [tool for tool in ("make", "pkg-config") if not shutil.which(tool)]
-    if missing:
-        print(f"skipped: {' and '.join(missing)} is not installed")
-        return 77
-    with tempfile.TemporaryDirectory() as scratch:
-        try:
-            page_works(arguments, pathlib.Path(scratch))
-        except Failure as failure:
-            print(failure)
-            return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(page_works, ("make", "pkg-config")))

@@ -5,13 +5,13 @@
 #include "kernel_iface/linux/clock.hpp"
 #include "kernel_iface/linux/futex.hpp"
 #include "kernel_iface/linux/thread.hpp"
+#include "tests/unit/linux/no_descriptors.hpp"
 #include "tests/unit/unit_test.hpp"
 
 #include <doctest/doctest.h>
 
 #include <fcntl.h>
 #include <sched.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -294,18 +294,12 @@ TEST_SUITE("block_sight") {
             CHECK_FALSE(block_sight::is_scarce());
             CHECK(open_descriptors() == before);
 
-            const int lowest = open("/dev/null", O_RDONLY | O_CLOEXEC);
-            REQUIRE(lowest >= 0);
-            close(lowest);
-            rlimit usual{};
-            REQUIRE(getrlimit(RLIMIT_NOFILE, &usual) == 0);
-            const rlimit none{static_cast<rlim_t>(lowest), usual.rlim_max};
             block_sight sight;
-            REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
-            sight.open(one.tid(), tier, true);
-            const thread_activity seen = sight.look(now_ns());
-            REQUIRE(setrlimit(RLIMIT_NOFILE, &usual) == 0);
-            CHECK(seen == thread_activity::unknown);
+            {
+                const rp::test::no_descriptors limit;
+                sight.open(one.tid(), tier, true);
+                CHECK(sight.look(now_ns()) == thread_activity::unknown);
+            }
             CHECK(sight.look(now_ns()) == thread_activity::blocked); // the limit is gone
         });
     }

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which tier is chosen, and what is said when it is not the one asked for.
 #include "kernel_iface/linux/detection.hpp"
+#include "tests/unit/linux/no_descriptors.hpp"
 #include "tests/unit/unit_test.hpp"
 
 #include <doctest/doctest.h>
 
-#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -121,15 +120,10 @@ TEST_SUITE("detection") {
     }
 
     TEST_CASE("without a free descriptor every probe fails and names the limit") {
-        const int lowest = open("/dev/null", O_RDONLY | O_CLOEXEC);
-        REQUIRE(lowest >= 0);
-        close(lowest);
-        rlimit usual{};
-        REQUIRE(getrlimit(RLIMIT_NOFILE, &usual) == 0);
-        const rlimit none{static_cast<rlim_t>(lowest), usual.rlim_max};
-        REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
-        const tier_refusals refusals = probe_detection_tiers();
-        REQUIRE(setrlimit(RLIMIT_NOFILE, &usual) == 0);
+        const tier_refusals refusals = [] {
+            const rp::test::no_descriptors limit;
+            return probe_detection_tiers();
+        }();
         CHECK(refusals[at(detection_tier::announced)].empty());
         for (const detection_tier tier :
              {detection_tier::state, detection_tier::schedstat, detection_tier::perf}) {
