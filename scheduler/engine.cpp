@@ -106,18 +106,9 @@ engine::engine(const traits& of_policy)
     if (!set_controller(controller_names()[0]) || core_count() != usable_cpus()) {
         throw std::bad_alloc(); // engine::create catches it
     }
-    const std::scoped_lock guard(alive().lock);
-    alive().engines.emplace_back(serial_, this);
-    if (events::is_on()) [[unlikely]] {
-        note(event_kind::pool_made, no_core, uint64_t{0}, 0);
-    }
 }
 
 engine::~engine() {
-    {
-        const std::scoped_lock guard(alive().lock);
-        std::erase_if(alive().engines, [this](const auto& e) { return e.second == this; });
-    }
     for (auto& entry : lanes_) {
         // mo: relaxed, nobody else is left.
         delete entry.load(std::memory_order_relaxed);
@@ -129,9 +120,24 @@ engine::~engine() {
     }
 }
 
-void engine::enrol() noexcept {
-    // mo: release, pairs engine.shown (dump).
-    shown_policy_.store(policy_name(), std::memory_order_release);
+// Whoever comes by the list calls what the template's half overrides (dumps ask for the policy's
+// name, which changes when it is evicted). So an engine is in it from after its whole constructor
+// to before its destructor.
+
+void engine::enrol() {
+    const std::scoped_lock guard(alive().lock);
+    alive().engines.emplace_back(serial_, this);
+    if (events::is_on()) [[unlikely]] {
+        note(event_kind::pool_made, no_core, uint64_t{0}, 0);
+    }
+}
+
+void engine::destroy(engine& e) noexcept {
+    {
+        const std::scoped_lock guard(alive().lock);
+        std::erase_if(alive().engines, [&e](const auto& each) { return each.second == &e; });
+    }
+    delete &e;
 }
 
 bool engine::for_each_alive(void (*f)(engine&, void*), void* argument) noexcept {
@@ -175,7 +181,7 @@ void engine::release() noexcept {
         if (visit::is_visited(*this)) {
             monitor::bury(*this);
         } else {
-            delete this;
+            destroy(*this);
         }
     }
 }
@@ -184,7 +190,7 @@ bool engine::bury_if_unvisited(engine& e) noexcept {
     if (visit::is_visited(e)) {
         return false;
     }
-    delete &e;
+    destroy(e);
     return true;
 }
 

@@ -189,14 +189,14 @@ public:
     /// Notes the state that events change from now on: limits, threads, who holds which core.
     void note_state() const noexcept;
 
-    /// Last step of making one: says under which name dumps show it.
-    void enrol() noexcept;
+    /// Last step of making one: from now on for_each_alive comes by it. May throw bad_alloc.
+    void enrol();
 
     // --- sight/dump.cpp, sight/detail.cpp ------------------------------------------------------
     /// Prints the state of one pool; waits for no lock, allocates nothing.
     void dump(dump_writer& out) noexcept;
-    /// Calls `f` for every engine; false when the list stayed locked for a tenth of a second.
-    /// `f` must not make or free one.
+    /// Calls `f` for every engine that is complete; false when the list stayed locked for a tenth
+    /// of a second. `f` must not make or free one.
     static bool for_each_alive(void (*f)(engine&, void*), void* argument) noexcept;
     void each_core(void (*f)(const core_detail&, void*), void* argument) const noexcept;
     void each_worker(void (*f)(const worker_detail&, void*), void* argument) const noexcept;
@@ -438,6 +438,7 @@ private:
     [[nodiscard]] bool has_anything_queued() const noexcept;
     /// Frees an engine without references unless a foreign thread is still inside it.
     static bool bury_if_unvisited(engine& e) noexcept;
+    static void destroy(engine& e) noexcept;
     void tick(bool& is_anyone_active, tick_wishes& wishes) noexcept;
     void tick_worker(worker& w, bool is_work_waiting, tick_wishes& wishes) noexcept;
 
@@ -463,7 +464,6 @@ private:
     }
 
     std::atomic<uint32_t> references_{1};
-    std::atomic<const char*> shown_policy_{nullptr}; // policy_name(), for who may come too early
     const uint64_t serial_;
 
     // The roster: who exists. Cold; every field is guarded by roster_lock_ unless atomic.

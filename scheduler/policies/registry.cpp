@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <memory>
 #include <mutex>
 #include <new>
 #include <set>
@@ -150,11 +151,16 @@ engine* engine::create(std::string_view spec) noexcept {
         if (e == nullptr || !policy_problem(spec).empty()) {
             return nullptr;
         }
-        engine* made = e->make(wanted.settings);
+
+        struct unmaking {
+            void operator()(engine* unfinished) const { unfinished->release(); }
+        };
+
+        std::unique_ptr<engine, unmaking> made(e->make(wanted.settings));
         if (made != nullptr) {
             made->enrol();
         }
-        return made;
+        return made.release();
     } catch (const std::bad_alloc&) {
         return nullptr;
     }

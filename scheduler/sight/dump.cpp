@@ -148,16 +148,14 @@ void dump_writer::flush() noexcept {
 void engine::dump(dump_writer& out) noexcept {
     const engine_statistics s = statistics();
     const statistics_in_detail d = detail();
-    // mo: acquire, pairs engine.shown (enrol).
-    const char* policy = shown_policy_.load(std::memory_order_acquire);
     // mo: relaxed, a one-way flag.
     const bool is_over = is_shut_down_.load(std::memory_order_relaxed);
-    out << "pool " << serial_ << ": policy " << (policy != nullptr ? policy : "(being made)")
-        << (is_over ? ", closed" : "") << "\n  threads " << uint64_t{s.threads} << " (minimum "
-        << uint64_t{s.threads_minimum} << ", maximum " << uint64_t{s.threads_maximum}
-        << "), parked " << uint64_t{s.idle} << ", in callbacks without a core "
-        << uint64_t{s.blocked} << ", searching " << uint64_t{crowd_.searching()} << "\n  queued "
-        << d.queued << ": arrivals " << uint64_t{arrivals_length()} << ", shared";
+    out << "pool " << serial_ << ": policy " << policy_name() << (is_over ? ", closed" : "")
+        << "\n  threads " << uint64_t{s.threads} << " (minimum " << uint64_t{s.threads_minimum}
+        << ", maximum " << uint64_t{s.threads_maximum} << "), parked " << uint64_t{s.idle}
+        << ", in callbacks without a core " << uint64_t{s.blocked} << ", searching "
+        << uint64_t{crowd_.searching()} << "\n  queued " << d.queued << ": arrivals "
+        << uint64_t{arrivals_length()} << ", shared";
     for (const fifo& f : shared_) {
         out << " " << uint64_t{f.size()};
     }

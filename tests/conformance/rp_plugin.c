@@ -2,9 +2,8 @@
 /* Policies from shared objects: what cannot be loaded, and that pools keep their promises under
  * policies that break the contract of <ringpool/policy.h>. The objects are those of tests/plugins.
  */
+#include "tests/conformance/dump.h"
 #include "tests/conformance/stream.h"
-
-#include <ringpool/ringpool.h>
 
 static const char* plugin(const char* name) {
     const char* directory = getenv("RINGPOOL_TEST_PLUGINS");
@@ -174,6 +173,11 @@ static void keeps_promises(const char* object, DWORD maximum, int must_be_evicte
     CHECK_OP(info.threads, >=, 1);
     CHECK_EQ(must_be_evicted ? gets_evicted(p) : is_evicted(p), must_be_evicted);
     CHECK(!strncmp(info.policy, "plug-", 5));
+    CHECK(rp_pool_query(p->pool, &info)); /* by now it may be evicted */
+    char line[100];
+    snprintf(line, sizeof line, "policy %s\n", info.policy);
+    CHECK_EQ(strstr(line, " (evicted)\n") != NULL, must_be_evicted);
+    CHECK(strstr(dumped(), line) != NULL);
     probe_end(p);
     if (count(&test_failures) != failures)
         printf("  under plug-in %s\n", object);

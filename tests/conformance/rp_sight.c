@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What a program sees of its pools: statistics, traces, the flight recorder, dumps. The files that
  * these write are read by tests/sight. */
-#include "tests/conformance/fixture.h"
-
-#include <ringpool/ringpool.h>
-
-#include <fcntl.h>
+#include "tests/conformance/dump.h"
 
 #define ROOM 64
 
@@ -273,19 +269,6 @@ TEST("RP-SIGHT-6", "bad settings of the flight recorder are refused") {
     CHECK_FAILS(rp_flight_stop(), ERROR_NOT_READY);
 }
 
-static void dump_into(char* text, size_t room) {
-    int ends[2];
-    REQUIRE(pipe(ends) == 0);
-    (void)fcntl(ends[1], F_SETPIPE_SZ, 1 << 20);
-    CHECK(rp_dump(ends[1]));
-    close(ends[1]);
-    size_t size = 0;
-    for (ssize_t n = 1; n > 0; size += n > 0 ? (size_t)n : 0)
-        n = read(ends[0], text + size, room - 1 - size);
-    text[size] = 0;
-    close(ends[0]);
-}
-
 TEST("RP-SIGHT-7", "a dump shows a pool whose only worker is in a callback, and what waits") {
     struct probe* p = probe_new(0, 1);
     REQUIRE(TrySubmitThreadpoolCallback(simple_gated, p, &p->env));
@@ -295,9 +278,9 @@ TEST("RP-SIGHT-7", "a dump shows a pool whose only worker is in a callback, and 
     char* worker = fresh(100);
     snprintf(worker, 100, "worker %d: in a callback", count(&p->thread));
     /* Releasing the semaphore that `take` waited for, it was in the library for a moment. */
-    char* text = fresh(1 << 20);
+    const char* text;
     do
-        dump_into(text, 1 << 20);
+        text = dumped();
     while (!strstr(text, worker));
     CHECK(strstr(text, "queued 3") != NULL);
     CHECK(strstr(text, "maximum 1)") != NULL);
