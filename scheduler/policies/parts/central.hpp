@@ -51,6 +51,19 @@ protected:
     }
 };
 
+/// Items of normal priority wait in one queue too, first in, first out.
+struct one_fifo : central {
+    template <class Context>
+    placement place(Context& /*c*/, const task_info& task, core_id /*from*/) const {
+        return {queue::shared(task.priority)};
+    }
+
+    template <class Context>
+    action next(Context& /*c*/, core_id /*self*/, const step& s) const {
+        return in_order(s, {action::kind::take_shared, priority_normal});
+    }
+};
+
 /// Items of normal priority wait in the sorted queue, by the key that `Derived::key` gives them.
 template <class Derived>
 struct sorted : central {

@@ -15,6 +15,8 @@ struct work_stealing : policy_defaults {
     /// Every fairness_period-th item comes from a first-in-first-out source, five sources in turn.
     static constexpr uint64_t fairness_period = 16;
     static constexpr int32_t batch = 32;
+    /// The tries of a search that look into the core's own queues.
+    static constexpr uint32_t own_tries = 4;
 
     rest at_rest;
 
@@ -79,14 +81,10 @@ struct work_stealing : policy_defaults {
 protected:
     /// The search of other cores, then low priority, then rest.
     template <class Context>
-    action elsewhere(Context& c,
-                     core_id self,
-                     const step& s,
-                     uint32_t attempt,
-                     uint8_t parts = action::from_all) const {
+    action elsewhere(Context& c, core_id self, const step& s, uint32_t attempt) const {
         const uint32_t rounds = Victims::rounds(static_cast<uint32_t>(c.cores()));
         if (attempt < rounds) {
-            return {action::kind::steal, Victims::at(c, self, attempt), Amount, parts};
+            return {action::kind::steal, Victims::at(c, self, attempt), Amount};
         }
         if (attempt == rounds) {
             return {action::kind::take_shared, priority_low};

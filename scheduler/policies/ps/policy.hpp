@@ -5,22 +5,12 @@
 
 namespace rp::sched::policies {
 
-struct ps : parts::central {
+struct ps : parts::one_fifo {
     static constexpr const char* name = "ps";
 
     int64_t quantum_us = 50;
 
     [[nodiscard]] static constexpr bool wants_times() { return true; }
-
-    template <class Context>
-    placement place(Context& /*c*/, const task_info& task, core_id /*from*/) const {
-        return {queue::shared(task.priority)};
-    }
-
-    template <class Context>
-    action next(Context& /*c*/, core_id /*self*/, const step& s) const {
-        return in_order(s, {action::kind::take_shared, priority_normal});
-    }
 
     template <class Context>
     [[nodiscard]] bool should_yield(Context& c, core_id /*self*/, int64_t ran_ns) const {

@@ -30,31 +30,18 @@ struct tail_control : parts::work_stealing<parts::random_victim> {
     /// Steal first, admit last: what has begun is helped before anything new is begun.
     template <class Context>
     action next(Context& c, core_id self, const step& s) const {
+        if (s.tries < own_tries) {
+            return work_stealing::next(c, self, s);
+        }
         if (c.length(queue::shared(priority_high)) != 0) {
             return {action::kind::take_shared, priority_high};
         }
-        if (parts::is_poll_turn(s)) {
-            return {action::kind::poll};
-        }
-        if (parts::is_fair_turn<fairness_period>(s)) {
-            return parts::fair_source<fairness_period>(s);
-        }
-        const uint32_t rounds = parts::random_victim::rounds(static_cast<uint32_t>(c.cores()));
-        switch (s.tries) {
-        case 0:
-        case 1:
-            return {action::kind::take_newest};
-        case 2:
-            return {action::kind::take_line};
-        case 3:
-            return {action::kind::take_inbox, batch};
-        default:
-            break;
-        }
-        const uint32_t attempt = s.tries - 4;
+        using victims = parts::random_victim;
+        const uint32_t attempt = s.tries - own_tries;
+        const uint32_t rounds = victims::rounds(static_cast<uint32_t>(c.cores()));
         if (attempt < rounds) {
             return {action::kind::steal,
-                    parts::random_victim::at(c, self, attempt),
+                    victims::at(c, self, attempt),
                     action::amount::half,
                     stolen_parts};
         }
