@@ -42,7 +42,7 @@ enum class event_kind : uint8_t {
     placed,          ///< object; detail: origin | queue kind << 8 | index << 16
     taken,           ///< object; detail: action kind | argument << 8
     callback_begins, ///< object; detail: function | object's kind << 56
-    callback_ends,   ///< object
+    callback_ends,   ///< object; detail: whether its switches are known (switch_records::extent)
     cancelled,       ///< object; detail: how many calls
     // The way of a worker.
     thread_starts,
@@ -55,6 +55,7 @@ enum class event_kind : uint8_t {
     stole,           ///< object: how many items; detail: victim core
     stole_nothing,   ///< detail: victim core
     reaped,          ///< object: how many completions in a row
+    switched_off,    ///< during the callback that ends next; object: preempted ns; detail: slept ns
     blocking_begins, ///< the thread says so itself
     blocking_ends,
     // The way of a core.

@@ -144,15 +144,33 @@ void worker::note(event_kind kind, uint64_t object, uint64_t detail) noexcept {
 
 void worker::note_callback_begins(const void* object, uint8_t kind, const void* function) noexcept {
     constexpr uint64_t function_mask = (uint64_t{1} << events::function_bits) - 1;
+    const bool has_switches = switches::is_on();
+    if (has_switches) {
+        switches::prepare();
+    }
     note(event_kind::callback_begins,
          reinterpret_cast<uint64_t>(object),
          (reinterpret_cast<uint64_t>(function) & function_mask) | static_cast<uint64_t>(kind)
                                                                       << events::function_bits);
+    // After the event, and read before that of the end: no absence is longer than its callback.
+    noted_begin_switches_ = has_switches ? switches::here() : switches::mark{};
     noted_begin_ticks_ = kernel::tick_clock::now();
 }
 
 void worker::note_callback_ends(const void* object) noexcept {
-    note(event_kind::callback_ends, reinterpret_cast<uint64_t>(object), 0);
+    kernel::switch_records::absence off;
+    if (noted_begin_switches_.session != 0) {
+        off = switches::since(noted_begin_switches_);
+        noted_begin_switches_ = {};
+    }
+    if ((off.preempted_ns | off.slept_ns) != 0) {
+        note(event_kind::switched_off,
+             static_cast<uint64_t>(off.preempted_ns),
+             static_cast<uint64_t>(off.slept_ns));
+    }
+    note(event_kind::callback_ends,
+         reinterpret_cast<uint64_t>(object),
+         static_cast<uint64_t>(off.known));
     flight::callback_ran(object, noted_begin_ticks_);
 }
 

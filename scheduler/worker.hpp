@@ -22,6 +22,7 @@
 #include "kernel_iface/linux/spin_lock.hpp"
 #include "scheduler/events.hpp"
 #include "scheduler/fence.hpp"
+#include "scheduler/sight/switches.hpp"
 
 #include <sys/types.h>
 
@@ -167,6 +168,7 @@ private:
     int32_t near_llc_ = -1;     // the cache domain it has been told to stay in
     int64_t item_began_ns_ = 0; // for policies that want times
     int32_t last_core_ = 0;
+    switches::mark noted_begin_switches_; // last here: what every callback touches stays together
 
     // Parking; see engine_park.cpp.
     alignas(64) std::atomic<uint32_t> park_word_{0};

@@ -172,6 +172,22 @@ std::string anatomy_row(const parsed& anatomy, const char* key, const char* titl
                        cell("max_ns"));
 }
 
+std::string what_is_not_known(const parsed& switches) {
+    std::string lines;
+    if (const auto unknown = switches.at("unknown").get<std::uint64_t>(); unknown != 0) {
+        const auto why = switches.at("why_unknown").get<std::string>();
+        lines += fmt::format("whether {} of them slept or were preempted is not known: {}\n",
+                             unknown,
+                             why.empty() ? "they began before the trace did" : why);
+    }
+    if (const auto at_least = switches.at("at_least").get<std::uint64_t>(); at_least != 0) {
+        lines += fmt::format("{} of them slept or were preempted so often that the kernel has "
+                             "overwritten records: for them it is at least as much\n",
+                             at_least);
+    }
+    return lines;
+}
+
 std::string core_row(const parsed& core) {
     const auto seen = core.at("seen_ns").get<double>();
     const auto share = [&](const char* name) {
@@ -202,6 +218,9 @@ std::string anatomy_table(const std::string& trace_text, std::string& problem) {
         table += anatomy_row(anatomy, "wake_up", "  for a wake-up");
         table += anatomy_row(anatomy, "run", "ran");
         table += anatomy_row(anatomy, "blocked", "  blocked (announced)");
+        table += anatomy_row(anatomy, "slept", "  slept");
+        table += anatomy_row(anatomy, "preempted", "  preempted");
+        table += what_is_not_known(other.at("switches"));
         table += fmt::format(
             "\n{:<22}{:>10}{:>12}{:>20}\n", "of each core", "seen", "idle", "idle, work waiting");
         for (const parsed& core : other.at("cores")) {

@@ -4,6 +4,7 @@
 #include "kernel_iface/linux/clock.hpp"
 
 #include <linux/perf_event.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -22,6 +23,11 @@ namespace rp::kernel {
 namespace {
 
 constexpr uint64_t record_bytes = 16; // header and time
+
+// How many forks lie between the first process and this one. The kernel gives a child no copy of
+// the rings: what was mapped before the last fork is no memory of ours.
+constinit unsigned forks_so_far = 0;
+[[maybe_unused]] const int count_forks = pthread_atfork(nullptr, nullptr, [] { ++forks_so_far; });
 
 size_t page_bytes() noexcept {
     static const auto bytes = static_cast<size_t>(sysconf(_SC_PAGESIZE));
@@ -85,56 +91,114 @@ switch_records::refusal switch_records::open_event(const void* attr, pid_t tid) 
         return why;
     }
     ring_ = ring;
+    forks_ = forks_so_far;
     errno = saved_errno;
     return {};
 }
 
+bool switch_records::is_mapped() const noexcept {
+    return ring_ != nullptr && forks_ == forks_so_far;
+}
+
 void switch_records::close() noexcept {
-    // A child of fork() has neither the descriptor nor the mapping, which the kernel never copies.
-    if (event_.is_open()) {
-        const int saved_errno = errno;
+    const int saved_errno = errno;
+    if (is_mapped()) {
         (void)munmap(ring_, 2 * page_bytes());
-        event_.reset();
-        errno = saved_errno;
     }
+    event_.reset();
     ring_ = nullptr;
+    errno = saved_errno;
+}
+
+bool switch_records::withdraw() noexcept {
+    if (!is_mapped()) {
+        return true;
+    }
+    const int saved_errno = errno;
+    // Not mmap(): ThreadSanitizer would take it for a write into what the other thread reads.
+    const long put = syscall(SYS_mmap,
+                             ring_,
+                             2 * page_bytes(),
+                             PROT_READ,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+                             -1,
+                             0);
+    errno = saved_errno;
+    return put == reinterpret_cast<long>(ring_);
+}
+
+uint64_t switch_records::position() const noexcept {
+    if (!is_mapped()) {
+        return 0;
+    }
+    return __atomic_load_n(&static_cast<const perf_event_mmap_page*>(ring_)->data_head,
+                           __ATOMIC_ACQUIRE);
+}
+
+/// The record at `at`; false when the kernel may have written over it meanwhile.
+bool switch_records::read(uint64_t at, record& out) const noexcept {
+    const char* data = static_cast<const char*>(ring_) + page_bytes();
+    // Acquire, so that the head is read again after the record: a fence, which TSan lacks.
+    uint64_t words[record_bytes / sizeof(uint64_t)];
+    const auto* from = reinterpret_cast<const uint64_t*>(data + (at & (page_bytes() - 1)));
+    for (size_t i = 0; i < std::size(words); ++i) {
+        words[i] = __atomic_load_n(from + i, __ATOMIC_ACQUIRE);
+    }
+    if (at - position() >= page_bytes() - record_bytes) {
+        return false;
+    }
+    switch_record copy{};
+    std::memcpy(&copy, words, sizeof copy);
+    out = {};
+    if (copy.header.type != PERF_RECORD_SWITCH || copy.header.size != record_bytes) {
+        return true;
+    }
+    const unsigned flags = copy.header.misc;
+    out.at_ns = static_cast<int64_t>(copy.at_ns);
+    out.what = kind::in;
+    if ((flags & PERF_RECORD_MISC_SWITCH_OUT) != 0) {
+        out.what = (flags & PERF_RECORD_MISC_SWITCH_OUT_PREEMPT) != 0 ? kind::out_preempted
+                                                                      : kind::out_blocked;
+    }
+    return true;
+}
+
+switch_records::absence switch_records::since(uint64_t position_then) const noexcept {
+    if (!is_mapped()) {
+        return {};
+    }
+    absence sum;
+    sum.known = extent::whole;
+    int64_t back_ns = -1; // when the thread came back from the absence that is being read
+    for (uint64_t at = position(); at != position_then; at += record_bytes) {
+        record one;
+        if (!read(at, one)) {
+            sum.known = extent::at_least;
+            break;
+        }
+        if (one.what == kind::in) {
+            back_ns = one.at_ns;
+        } else if (back_ns >= 0) {
+            (one.what == kind::out_preempted ? sum.preempted_ns : sum.slept_ns) +=
+                back_ns - one.at_ns;
+            back_ns = -1;
+        }
+    }
+    // A ring has a size. Once it is withdrawn it never has one again, so all reads were before.
+    const auto* page = static_cast<const perf_event_mmap_page*>(ring_);
+    return __atomic_load_n(&page->data_size, __ATOMIC_ACQUIRE) != 0 ? sum : absence{};
 }
 
 switch_records::record switch_records::newest() const noexcept {
     if (!event_.is_open()) {
         return {};
     }
-    const auto* page = static_cast<const perf_event_mmap_page*>(ring_);
-    const char* data = static_cast<const char*>(ring_) + page_bytes();
-    switch_record copy{};
-    uint64_t head = __atomic_load_n(&page->data_head, __ATOMIC_ACQUIRE);
-    for (;;) {
-        if (head == 0) {
-            return {};
-        }
-        // Acquire, so that the head is read again after the record: a fence, which TSan lacks.
-        uint64_t words[record_bytes / sizeof(uint64_t)];
-        const auto* from = reinterpret_cast<const uint64_t*>(data + (head & (page_bytes() - 1)));
-        for (size_t i = 0; i < std::size(words); ++i) {
-            words[i] = __atomic_load_n(from + i, __ATOMIC_ACQUIRE);
-        }
-        std::memcpy(&copy, words, sizeof copy);
-        const uint64_t again = __atomic_load_n(&page->data_head, __ATOMIC_ACQUIRE);
-        if (head - again < page_bytes() - record_bytes) {
-            break;
-        }
-        head = again;
+    record copy;
+    uint64_t head = position();
+    while (head != 0 && !read(head, copy)) {
+        head = position();
     }
-    if (copy.header.type != PERF_RECORD_SWITCH || copy.header.size != record_bytes) {
-        return {};
-    }
-    const unsigned flags = copy.header.misc;
-    kind what = kind::in;
-    if ((flags & PERF_RECORD_MISC_SWITCH_OUT) != 0) {
-        what = (flags & PERF_RECORD_MISC_SWITCH_OUT_PREEMPT) != 0 ? kind::out_preempted
-                                                                  : kind::out_blocked;
-    }
-    return {what, static_cast<int64_t>(copy.at_ns)};
+    return copy;
 }
 
 /// The median time that setting one's own name takes under an event that records it.

@@ -69,6 +69,12 @@ private:
         case event_kind::callback_ends:
             ends(i, t);
             break;
+        case event_kind::switched_off:
+            if (t.open_call != no_event) {
+                calls_[t.open_call].preempted_ns += e.object;
+                calls_[t.open_call].slept_ns += e.detail;
+            }
+            break;
         case event_kind::cancelled: {
             std::deque<size_t>& waiting = objects_[e.object].submissions;
             for (uint64_t n = e.detail; n != 0 && !waiting.empty(); --n) {
@@ -155,6 +161,7 @@ private:
         if (list_[c.begins].object == list_[i].object) {
             c.ends = i;
             c.run = list_[i].ticks - list_[c.begins].ticks;
+            c.switches = static_cast<kernel::switch_records::extent>(list_[i].detail);
         }
         t.open_call = no_event;
     }

@@ -7,6 +7,7 @@
 // a call submitted before recording began; an event that was overwritten; and a submission of an
 // object that was queued already, which is noted after the fact, so that the call may begin first.
 // Such a call has no known wait rather than a wrong one.
+#include "kernel_iface/linux/switch_records.hpp"
 #include "scheduler/events.hpp"
 
 #include <cstdint>
@@ -17,7 +18,7 @@ namespace rp::sched::sight {
 
 inline constexpr size_t no_event = SIZE_MAX;
 
-/// Indices are those of the list; times are ticks.
+/// Indices are those of the list; times are ticks where no unit is named.
 struct call {
     size_t begins = no_event;
     size_t ends = no_event;      ///< no_event: still running
@@ -27,6 +28,10 @@ struct call {
     bool was_woken_for = false;  ///< it is the first call after such a wake
     uint64_t run = 0;            ///< from begin to end, with blocked
     uint64_t blocked = 0;        ///< of that: in waits of this library, which announce themselves
+    uint64_t preempted_ns = 0;   ///< of run: without a CPU, though it could have gone on
+    uint64_t slept_ns = 0;       ///< of run: asleep in the kernel, announced or not
+    /// What preempted_ns and slept_ns are worth.
+    kernel::switch_records::extent switches = kernel::switch_records::extent::unknown;
 };
 
 /// `events`: by time, as events::read gives them. In the order in which they begin.

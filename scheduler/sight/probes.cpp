@@ -19,7 +19,7 @@ static_assert(std::endian::native == std::endian::little && rp::sched::events::t
     X(CallbackStart) X(CallbackStop) X(CallbackCancel) \
     X(ThreadCreate) X(ThreadExit) X(WorkerPark) X(WorkerUnpark) X(WorkerWake) \
     X(SearchStart) X(SearchStop) X(Steal) X(StealMiss) X(CompletionsReaped) \
-    X(BlockStart) X(BlockStop) X(CoreTake) X(CoreYield) X(CoreRevoke)
+    X(SwitchedOff) X(BlockStart) X(BlockStop) X(CoreTake) X(CoreYield) X(CoreRevoke)
 // clang-format on
 
 #define RP_COUNT_IN_WANTED(probe)                                                                  \
@@ -112,6 +112,9 @@ void fire_worker(
         break;
     case event_kind::reaped:
         DTRACE_PROBE3(ringpool, CompletionsReaped, pool, core, object);
+        break;
+    case event_kind::switched_off:
+        DTRACE_PROBE4(ringpool, SwitchedOff, pool, core, object, detail);
         break;
     case event_kind::blocking_begins:
         DTRACE_PROBE2(ringpool, BlockStart, pool, core);

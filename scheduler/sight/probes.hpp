@@ -30,6 +30,8 @@
 // Steal               pool, core, victim's core, how many items
 // StealMiss           pool, core, victim's core
 // CompletionsReaped   pool, core, how many in a row
+// SwitchedOff         pool, core, preempted ns, slept ns (of the callback that stops next, while a
+//                     trace is recorded)
 // BlockStart          pool, core
 // BlockStop           pool, core
 // CoreTake            pool, core

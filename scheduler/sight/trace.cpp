@@ -19,6 +19,8 @@ namespace rp::sched::sight {
 
 namespace {
 
+using kernel::switch_records;
+
 /// Core tracks form a process of their own for each pool, beside the real one.
 constexpr uint64_t first_pool_process = 10'000'000;
 
@@ -293,11 +295,11 @@ private:
         mark_worker(e);
         constexpr uint64_t mask = (uint64_t{1} << events::function_bits) - 1;
         const std::string& name = name_of(e.detail & mask);
-        const auto found = call_at_.find(now_);
-        if (found != call_at_.end() && calls_[found->second].submitted != no_event) {
-            const call& c = calls_[found->second];
+        const size_t number_of_call = call_at_.at(now_);
+        const call& c = calls_[number_of_call];
+        if (c.submitted != no_event) {
             const std::string rest =
-                named("waits: " + name, "queue") + ",\"id\":" + number(found->second + 1);
+                named("waits: " + name, "queue") + ",\"id\":" + number(number_of_call + 1);
             put(c.submitted, "b", thread_track(list_[c.submitted].thread), rest);
             put(now_, "e", here, rest);
         }
@@ -306,7 +308,17 @@ private:
              name,
              std::string("\"kind\":\"") +
                  object_kind_name(static_cast<uint8_t>(e.detail >> events::function_bits)) +
-                 "\",\"object\":\"" + hex(e.object) + "\",\"core\":" + std::to_string(e.core));
+                 "\",\"object\":\"" + hex(e.object) + "\",\"core\":" + std::to_string(e.core) +
+                 switches_of(c));
+    }
+
+    static std::string switches_of(const call& c) {
+        if (c.switches == switch_records::extent::unknown) {
+            return "";
+        }
+        return ",\"preempted_ns\":" + number(c.preempted_ns) +
+               ",\"slept_ns\":" + number(c.slept_ns) +
+               (c.switches == switch_records::extent::at_least ? ",\"switches\":\"at least\"" : "");
     }
 
     void stole(const event& e, const track& here) {
@@ -391,6 +403,8 @@ private:
         std::vector<int64_t> wake_up;
         std::vector<int64_t> run;
         std::vector<int64_t> blocked;
+        std::vector<int64_t> preempted;
+        std::vector<int64_t> slept;
         for (const call& c : calls_) {
             if (c.submitted != no_event) {
                 wait.push_back(duration_ns(c.wait));
@@ -404,10 +418,30 @@ private:
             if (c.blocked != 0) {
                 blocked.push_back(duration_ns(c.blocked));
             }
+            if (c.preempted_ns != 0) {
+                preempted.push_back(static_cast<int64_t>(c.preempted_ns));
+            }
+            if (c.slept_ns != 0) {
+                slept.push_back(static_cast<int64_t>(c.slept_ns));
+            }
         }
         return "\"anatomy\":{" + row("queue_wait", std::move(wait)) + "," +
                row("wake_up", std::move(wake_up)) + "," + row("run", std::move(run)) + "," +
-               row("blocked", std::move(blocked)) + "}";
+               row("blocked", std::move(blocked)) + "," + row("slept", std::move(slept)) + "," +
+               row("preempted", std::move(preempted)) + "}";
+    }
+
+    /// Of how many ended calls `slept` and `preempted` are known.
+    [[nodiscard]] std::string switches() const {
+        uint64_t count[3] = {};
+        for (const call& c : calls_) {
+            if (c.ends != no_event) {
+                ++count[static_cast<size_t>(c.switches)];
+            }
+        }
+        return "\"switches\":{\"unknown\":" + number(count[0]) + ",\"whole\":" + number(count[1]) +
+               ",\"at_least\":" + number(count[2]) + ",\"why_unknown\":\"" +
+               escaped(count[0] != 0 ? with_.no_switches : "") + "\"}";
     }
 
     [[nodiscard]] std::string idleness() const {
@@ -439,7 +473,7 @@ private:
         all += "\n],\n\"displayTimeUnit\":\"ns\",\n\"otherData\":{\"clock\":\"";
         all += std::string(with_.clock) + "\",\"events\":" + number(list_.size()) +
                ",\"events_lost\":" + number(lost_) + ",\"reason\":\"" + escaped(with_.reason) +
-               "\",\n" + anatomy() + ",\n" + idleness() + "}}\n";
+               "\",\n" + anatomy() + ",\n" + switches() + ",\n" + idleness() + "}}\n";
         return all;
     }
 

@@ -20,7 +20,8 @@ struct trace_context {
     std::string (*name_of_function)(uint64_t address) = nullptr;
     uint32_t process = 0;
     const char* clock = "";
-    std::string reason; ///< why it was written, when nobody asked for it at that moment
+    std::string reason;      ///< why it was written, when nobody asked for it at that moment
+    std::string no_switches; ///< why the switches of some calls are not known
 };
 
 /// The whole file. Throws std::bad_alloc.

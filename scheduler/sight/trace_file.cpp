@@ -2,6 +2,7 @@
 // Starting and stopping a trace, and the names in it.
 #include "kernel_iface/linux/tick_clock.hpp"
 #include "scheduler/engine.hpp"
+#include "scheduler/sight/switches.hpp"
 #include "scheduler/sight/trace.hpp"
 
 #include <cxxabi.h>
@@ -84,6 +85,8 @@ bool write_trace(const trace_request& request, std::string& problem) {
     with.process = static_cast<uint32_t>(getpid());
     with.clock = kernel::tick_clock::source();
     with.reason = request.reason;
+    with.no_switches =
+        request.reason.empty() ? switches::why_unknown() : "only a trace records switches";
     const std::string text = trace_json(events::read(request.since_ticks), with);
     const std::string part = request.path + ".part";
     const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(part.c_str(), "we"),
@@ -116,6 +119,7 @@ trace_result start_trace(const std::string& path, uint32_t ring_records, std::st
     }
     (void)std::fclose(tried);
     s.path = path;
+    switches::begin();
     (void)events::begin(events::reason::trace, ring_records);
     s.began_ticks = kernel::tick_clock::now();
     s.is_on = true;
@@ -131,6 +135,7 @@ trace_result stop_trace(std::string& problem) {
     }
     s.is_on = false;
     events::end(events::reason::trace);
+    switches::end();
     trace_request request;
     request.path = s.path;
     request.since_ticks = s.began_ticks;

@@ -83,6 +83,45 @@ class Traces(unittest.TestCase):
             self.assertLessEqual(core["idle_while_work_waited_ns"], core["idle_ns"])
             self.assertLessEqual(core["idle_ns"], core["seen_ns"])
 
+    def test_a_callback_that_sleeps_without_a_word_has_slept(self):
+        done, trace = self.traced()
+        switches = trace["otherData"]["switches"]
+        total = sum(trace_rules.callbacks(trace).values())
+        self.assertEqual(sum(switches[k] for k in ("whole", "at_least", "unknown")), total)
+        if switches["unknown"]:
+            self.assertNotEqual(switches["why_unknown"], "", switches)
+            self.skipTest(f"switch records: {switches['why_unknown']}")
+        sleepers = trace_rules.callbacks_named(trace, "sleeper_of_mixed")
+        self.assertEqual(len(sleepers), 2)
+        for call in sleepers:
+            # It may be preempted on its way to sleep, and then the rest of the time is sleep.
+            off = call["slept_ns"] + call["preempted_ns"]
+            self.assertGreater(call["slept_ns"], 0, call)
+            self.assertGreaterEqual(off, 10_000_000, call)
+        # Times of slices and of switches come from two clocks, which agree to 1 in 100000.
+        for call in trace_rules.callbacks_named(trace):
+            self.assertLessEqual(
+                call["slept_ns"] + call["preempted_ns"], call["ran_ns"] * 1.001 + 2000, call
+            )
+        anatomy = trace["otherData"]["anatomy"]
+        self.assertGreaterEqual(anatomy["slept"]["count"], 2)
+        self.assertGreaterEqual(anatomy["slept"]["max_ns"], max(c["slept_ns"] for c in sleepers))
+
+    def test_calls_whose_switches_were_not_recorded_are_said_to_be_unknown(self):
+        # Whatever is late: a file shows the callbacks that had ended by then.
+        run(RINGPOOL_FLIGHT=f"threshold=100us,file={self.directory}/flight.json,keep=10s")
+        files = sorted(self.directory.iterdir())
+        ended = 0
+        for file in files:
+            other = json.loads(file.read_text())["otherData"]
+            known = other["switches"]["whole"] + other["switches"]["at_least"]
+            self.assertEqual((known, other["anatomy"]["slept"]["count"]), (0, 0))
+            self.assertEqual(other["switches"]["unknown"], other["anatomy"]["run"]["count"])
+            if other["switches"]["unknown"]:
+                self.assertIn("only a trace records", other["switches"]["why_unknown"])
+            ended += other["switches"]["unknown"]
+        self.assertGreater(ended, 0, files)
+
     def test_rings_that_overflow_still_make_a_right_trace(self):
         done, trace = self.traced(RINGPOOL_TRACE_EVENTS="64")
         self.assert_right(trace)

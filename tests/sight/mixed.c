@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 static volatile LONG ran_work, ran_simple, ran_timer, ran_wait, ran_io;
@@ -34,6 +35,17 @@ VOID CALLBACK branch_of_mixed(PTP_CALLBACK_INSTANCE instance, PVOID context, PTP
     HANDLE never = CreateEventA(NULL, TRUE, FALSE, NULL);
     need(WaitForSingleObject(never, 1) == WAIT_TIMEOUT, "a wait for nothing");
     CloseHandle(never);
+    InterlockedIncrement(&ran_work);
+}
+
+/* Asleep, and nobody is told. */
+VOID CALLBACK sleeper_of_mixed(PTP_CALLBACK_INSTANCE instance, PVOID context, PTP_WORK work) {
+    (void)instance;
+    (void)context;
+    (void)work;
+    struct timespec left = {0, 20000000};
+    while (nanosleep(&left, &left) != 0) {
+    }
     InterlockedIncrement(&ran_work);
 }
 
@@ -136,7 +148,9 @@ static void run_pool(DWORD maximum) {
     SetThreadpoolCallbackPool(&environment, pool);
     PTP_WORK leaf = CreateThreadpoolWork(leaf_of_mixed, NULL, &environment);
     PTP_WORK branch = CreateThreadpoolWork(branch_of_mixed, leaf, &environment);
-    need(leaf != NULL && branch != NULL, "CreateThreadpoolWork");
+    PTP_WORK sleeper = CreateThreadpoolWork(sleeper_of_mixed, NULL, &environment);
+    need(leaf != NULL && branch != NULL && sleeper != NULL, "CreateThreadpoolWork");
+    SubmitThreadpoolWork(sleeper);
     HANDLE threads[3];
     for (int i = 0; i < 3; i++) {
         threads[i] = CreateThread(NULL, 0, submit_many, &environment, 0, NULL);
@@ -148,11 +162,13 @@ static void run_pool(DWORD maximum) {
     SubmitThreadpoolWork(branch);
     WaitForThreadpoolWorkCallbacks(branch, TRUE); /* may cancel it */
     WaitForThreadpoolWorkCallbacks(leaf, FALSE);
+    WaitForThreadpoolWorkCallbacks(sleeper, FALSE);
     WaitForMultipleObjects(3, threads, TRUE, 8000);
     run_timer_wait_and_io(&environment);
     SetThreadpoolThreadMaximum(pool, 1);
     CloseThreadpoolWork(branch);
     CloseThreadpoolWork(leaf);
+    CloseThreadpoolWork(sleeper);
     PTP_CLEANUP_GROUP group = CreateThreadpoolCleanupGroup();
     SetThreadpoolCallbackCleanupGroup(&environment, group, NULL);
     need(TrySubmitThreadpoolCallback(on_simple, NULL, &environment), "TrySubmit");

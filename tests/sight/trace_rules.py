@@ -87,6 +87,21 @@ def unnamed_tracks(events):
         yield f"process {process} has no name"
 
 
+def callbacks_named(trace, name=None):
+    """The arguments of the slices of a function (or of all that have ended), with `ran_ns`."""
+    stacks, calls = collections.defaultdict(list), []
+    for event in trace["traceEvents"]:
+        track = (event["pid"], event["tid"])
+        if event["ph"] == "B":
+            stacks[track].append(event)
+        elif event["ph"] == "E":
+            begun = stacks[track].pop()
+            arguments = begun.get("args", {})
+            if "slept_ns" in arguments and name in (None, begun["name"]):
+                calls.append({**arguments, "ran_ns": round((event["ts"] - begun["ts"]) * 1000)})
+    return calls
+
+
 def callbacks(trace):
     """How many callbacks of each kind have a slice."""
     return collections.Counter(

@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+using namespace rp;
 using namespace rp::sched;
 using namespace rp::sched::sight;
 
@@ -171,6 +172,44 @@ TEST_CASE("anatomy: announced waits add up, and count inside callbacks only") {
     REQUIRE(calls.size() == 1);
     CHECK(calls[0].blocked == 25);
     CHECK(calls[0].run == 100);
+}
+
+TEST_CASE(
+    "anatomy: what a thread was switched off belongs to the call it was in, and to no other") {
+    using kernel::switch_records;
+    constexpr auto whole = static_cast<uint64_t>(switch_records::extent::whole);
+    constexpr auto at_least = static_cast<uint64_t>(switch_records::extent::at_least);
+    event first_end = ends(200, 1, object_a);
+    first_end.detail = whole;
+    event third_end = ends(500, 1, object_a);
+    third_end.detail = whole;
+    event last_end = ends(600, 2, object_b);
+    last_end.detail = at_least;
+    const auto calls = calls_of({
+        at(90, event_kind::switched_off, 1, 1000, 1000), // of a call that began before the list
+        begins(100, 1, object_a),
+        begins(110, 2, object_b),
+        at(199, event_kind::switched_off, 1, 30, 50),
+        first_end,
+        begins(300, 1, object_a),
+        ends(310, 1, object_a),
+        begins(400, 1, object_a),
+        third_end,
+        at(599, event_kind::switched_off, 2, 0, 400),
+        last_end,
+    });
+    REQUIRE(calls.size() == 4);
+    CHECK(calls[0].preempted_ns == 30);
+    CHECK(calls[0].slept_ns == 50);
+    CHECK(calls[0].switches == switch_records::extent::whole);
+    CHECK(calls[0].run == 100);
+    CHECK(calls[1].preempted_ns == 0);
+    CHECK(calls[1].slept_ns == 400);
+    CHECK(calls[1].switches == switch_records::extent::at_least);
+    CHECK(calls[2].switches == switch_records::extent::unknown);
+    CHECK(calls[3].preempted_ns == 0);
+    CHECK(calls[3].slept_ns == 0);
+    CHECK(calls[3].switches == switch_records::extent::whole);
 }
 
 TEST_CASE("anatomy: a core is wasteful only while it is idle and an item waits") {
