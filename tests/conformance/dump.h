@@ -13,7 +13,8 @@ static const char* dumped(void) {
     static char text[1 << 20];
     size_t size = 0;
     int ends[2];
-    REQUIRE(pipe(ends) == 0);
+    if (!CHECK_(pipe(ends) == 0))
+        return text;
     (void)fcntl(ends[1], F_SETPIPE_SZ, sizeof text);
     CHECK(rp_dump(ends[1]));
     close(ends[1]);

@@ -144,7 +144,7 @@ for name in ["first", "second", "third", "fourth"] if is_list else sys.argv[1:]:
 
     def test_what_a_failed_test_leaves_behind_hurts_no_other(self):
         program = [sys.executable, "-c", self.PROGRAM]
-        found = compare_wine.Side(None, lambda area: program).results("a")
+        found = compare_wine.Side(None, lambda area: program, 1).results("a")
         by_name = {test.name: result for test, result in found.items()}
         expected = {"first": "ok", "second": "FAIL", "third": "ok", "fourth": "ok"}
         self.assertEqual(by_name, expected)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sessions of recorded switches: who is recorded, from when, and until when.
 #include "kernel_iface/linux/clock.hpp"
-#include "kernel_iface/linux/futex.hpp"
 #include "kernel_iface/linux/thread.hpp"
 #include "scheduler/sight/switches.hpp"
+#include "tests/unit/scheduler/gate.hpp"
 #include "tests/unit/unit_test.hpp"
 
 #include <doctest/doctest.h>
@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <climits>
 #include <fstream>
 #include <string>
 #include <thread>
@@ -20,6 +19,7 @@
 
 using namespace rp;
 using namespace rp::sched;
+using rp::test::gate;
 using extent = kernel::switch_records::extent;
 
 namespace {
@@ -47,23 +47,6 @@ size_t mapped_rings() {
     }
     return count;
 }
-
-struct gate {
-    std::atomic<uint32_t> count{0};
-
-    void pass() {
-        // mo: release, pairs test.gate (wait_for).
-        count.fetch_add(1, std::memory_order_release);
-        (void)kernel::futex_wake(count, INT_MAX);
-    }
-
-    void wait_for(uint32_t wanted) {
-        // mo: acquire, pairs test.gate (pass).
-        for (uint32_t c = 0; (c = count.load(std::memory_order_acquire)) < wanted;) {
-            (void)kernel::futex_wait(count, c, kernel::no_deadline);
-        }
-    }
-};
 
 } // namespace
 
@@ -97,16 +80,16 @@ TEST_CASE("switches: the end leaves no thread a ring, and a thread that exits le
     switches::begin();
     std::thread stays([&] {
         CHECK(known_now() == extent::whole);
-        ready.pass();
-        ended.wait_for(1);
+        ready.count();
+        CHECK(ended.wait(1));
         CHECK(known_now() == extent::unknown);
     });
-    ready.wait_for(1);
+    CHECK(ready.wait(1));
     std::thread([] { CHECK(known_now() == extent::whole); }).join();
     CHECK(mapped_rings() == 1);
     switches::end();
     CHECK(mapped_rings() == 0);
-    ended.pass();
+    ended.count();
     stays.join();
 }
 
@@ -124,16 +107,16 @@ TEST_CASE("switches: beyond the limit of threads it is said, and a thread that e
         threads.emplace_back([&] {
             // mo: relaxed, the gate orders it.
             recorded.fetch_add(known_now() == extent::whole ? 1 : 0, std::memory_order_relaxed);
-            ready.pass();
-            over.wait_for(1);
+            ready.count();
+            CHECK(over.wait(1));
         });
     }
-    ready.wait_for(most + 3);
+    CHECK(ready.wait(most + 3));
     // mo: relaxed, the gate orders it.
     const unsigned count = recorded.load(std::memory_order_relaxed);
     CHECK(count <= most);
     CHECK_FALSE(switches::why_unknown().empty()); // the limit, or the memory of the user before
-    over.pass();
+    over.count();
     for (std::thread& t : threads) {
         t.join();
     }
