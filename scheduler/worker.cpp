@@ -154,7 +154,7 @@ void worker::note_callback_begins(const void* object, uint8_t kind, const void* 
                                                                       << events::function_bits);
     // After the event, and read before that of the end: no absence is longer than its callback.
     noted_begin_switches_ = has_switches ? switches::here() : switches::mark{};
-    noted_begin_ticks_ = kernel::tick_clock::now();
+    noted_begin_ticks_ = events::is_recording() ? kernel::tick_clock::now() : 0;
 }
 
 void worker::note_callback_ends(const void* object) noexcept {

@@ -160,7 +160,7 @@ private:
     own_count steal_misses_;
     own_count searches_;
     own_count searches_found_;
-    uint64_t noted_begin_ticks_ = 0; // of the running callback
+    uint64_t noted_begin_ticks_ = 0; // of the running callback; 0: nothing was recorded then
     bool is_reaping_ = false;        // inside complete() of a reaped request, outside any callback
     bool is_searching_ = false;      // counted in the crowd
     unsigned blocking_depth_ = 0;

@@ -104,7 +104,8 @@ void engine::note_state() const noexcept {
 }
 
 void engine::note_placed(item& it, origin from, queue to, core_id at) const noexcept {
-    it.placed_at = flight::stamp(kernel::tick_clock::now());
+    // A tracer alone does not prepare the clock: what is measured before and after would be two.
+    it.placed_at = events::is_recording() ? flight::stamp(kernel::tick_clock::now()) : 0;
     note(event_kind::placed,
          at,
          static_cast<const void*>(&it),

@@ -42,6 +42,13 @@ uint64_t crossings() noexcept;
     return static_cast<uint32_t>(ticks >> 10U) | 1U;
 }
 
+/// By so much at most an age is too long or too short: each of its two stamps is off by a unit.
+inline constexpr uint64_t stamp_error_ticks = 2048;
+
+[[nodiscard]] constexpr uint64_t age_of(uint32_t placed_at, uint64_t now) noexcept {
+    return uint64_t{stamp(now) - placed_at} << 10U;
+}
+
 extern std::atomic<uint64_t> threshold_ticks; ///< 0: off
 extern std::atomic<uint64_t> began_ticks;
 
@@ -58,19 +65,20 @@ inline void item_waited(item& it) noexcept {
         return;
     }
     const uint64_t now = kernel::tick_clock::now();
-    const uint64_t age = uint64_t{stamp(now) - placed_at} << 10U;
+    const uint64_t age = age_of(placed_at, now);
     // A stamp of an earlier recording is no reason: its item waited for this one to begin.
     // mo: relaxed, a setting.
-    if (age >= threshold && age <= now - began_ticks.load(std::memory_order_relaxed)) {
+    const uint64_t recorded = now - began_ticks.load(std::memory_order_relaxed);
+    if (age >= threshold && age <= recorded + stamp_error_ticks) {
         cross(crossed::wait, &it, age);
     }
 }
 
-/// A callback has ended on this thread, which began at that tick.
+/// A callback has ended on this thread, which began at that tick; 0: not known.
 inline void callback_ran(const void* object, uint64_t begin_ticks) noexcept {
     // mo: relaxed, a setting.
     const uint64_t threshold = threshold_ticks.load(std::memory_order_relaxed);
-    if (threshold == 0) {
+    if (threshold == 0 || begin_ticks == 0) {
         return;
     }
     const uint64_t ran = kernel::tick_clock::now() - begin_ticks;

@@ -206,20 +206,26 @@ TEST("RP-SIGHT-5", "a callback that runs past the threshold leaves a file that s
     char* settings = fresh(400);
     snprintf(settings, 400, "threshold=10ms,file=%s,keep=1s", path);
     struct probe* p = probe_new(1, 1);
-    CHECK(rp_flight_start(settings));
-    CHECK_FAILS(rp_flight_start(settings), ERROR_BUSY);
     PTP_WORK work = CreateThreadpoolWork(take_a_while, NULL, &p->env);
     REQUIRE(work != NULL);
-    submit(work, 1);
-    WaitForThreadpoolWorkCallbacks(work, FALSE);
-    CHECK(rp_flight_stop());
-    CHECK_FAILS(rp_flight_stop(), ERROR_NOT_READY);
-    const char* text = contents(path);
-    REQUIRE(text != NULL);
-    const char* reason = strstr(text, "\"reason\":\"object 0x");
-    REQUIRE(reason != NULL);
-    CHECK(strstr(reason, " ran for ") != NULL);
-    CHECK(strstr(text, "\"kind\":\"work\"") != NULL);
+    /* On a machine with a lot to do it may also wait for so long, and then leaves that file. */
+    BOOL is_said = FALSE;
+    for (int attempt = 0; attempt < 20 && !is_said; attempt++) {
+        CHECK(rp_flight_start(settings));
+        CHECK_FAILS(rp_flight_start(settings), ERROR_BUSY);
+        submit(work, 1);
+        WaitForThreadpoolWorkCallbacks(work, FALSE);
+        CHECK(rp_flight_stop());
+        CHECK_FAILS(rp_flight_stop(), ERROR_NOT_READY);
+        const char* text = contents(path);
+        REQUIRE(text != NULL);
+        const char* reason = strstr(text, "\"reason\":\"object 0x");
+        REQUIRE(reason != NULL);
+        is_said = strstr(reason, " ran for ") != NULL;
+        CHECK(is_said || strstr(reason, " waited in a queue for ") != NULL);
+        CHECK(strstr(text, "\"kind\":\"work\"") != NULL || !is_said);
+    }
+    CHECK(is_said);
     CloseThreadpoolWork(work);
     probe_end(p);
 }

@@ -2,23 +2,15 @@
 /* A program that knows nothing of traces: work, simple callbacks, timers, waits and I/O in two
  * pools, from several threads, with announced waits and cancellations. At its end it prints how
  * many callbacks of each kind have run, for the trace to be compared with. */
-#include <windows.h>
-
 #include <ringpool/ringpool.h>
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
-static volatile LONG ran_work, ran_simple, ran_timer, ran_wait, ran_io;
+#include "need.h"
 
-static void need(int is_true, const char* what) {
-    if (!is_true) {
-        fprintf(stderr, "mixed: %s failed, error %u\n", what, (unsigned)GetLastError());
-        exit(1);
-    }
-}
+static volatile LONG ran_work, ran_simple, ran_timer, ran_wait, ran_io;
 
 VOID CALLBACK leaf_of_mixed(PTP_CALLBACK_INSTANCE instance, PVOID context, PTP_WORK work) {
     (void)instance;

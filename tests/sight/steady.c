@@ -1,22 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Keeps a pool busy until its standard input ends: objects that wait for their turn, wake workers,
  * spread over the cores and are cancelled, and pools with limits that come and go. */
-#include <windows.h>
-
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
+
+#include "need.h"
 
 enum { leaves = 64 };
 
 static PTP_WORK leaf[leaves];
-
-static void need(int is_true, const char* what) {
-    if (!is_true) {
-        fprintf(stderr, "steady: %s failed, error %u\n", what, (unsigned)GetLastError());
-        exit(1);
-    }
-}
 
 VOID CALLBACK leaf_of_steady(PTP_CALLBACK_INSTANCE instance, PVOID context, PTP_WORK work) {
     (void)instance;

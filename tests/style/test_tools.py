@@ -6,6 +6,7 @@ pass without its explanation."""
 
 import pathlib
 import sys
+import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
@@ -131,23 +132,37 @@ class Wine(unittest.TestCase):
         self.assertEqual(list(compare_wine.stale([self.entry()], [self.FAILS])), [])
         self.assertEqual(len(list(compare_wine.stale([self.entry()], [self.HOLDS]))), 1)
 
-    # A program whose second test fails; the next one of the same process then crashes.
-    PROGRAM = """import sys
+    # A program whose second test fails in its first runs, whose number is given; the next test of
+    # the same process then crashes.
+    PROGRAM = """import pathlib, sys
+runs, bad_runs = pathlib.Path("runs"), int(sys.argv.pop(1))
 is_list, spoilt = sys.argv[1:] == ["--list"], False
 for name in ["first", "second", "third", "fourth"] if is_list else sys.argv[1:]:
     if spoilt:
         sys.exit(1)
-    spoilt = name == "second" and not is_list
+    if name == "second" and not is_list:
+        with runs.open("a") as log:
+            log.write("x")
+        spoilt = runs.stat().st_size <= bad_runs
     verdict = "FAIL" if spoilt else "ok  "
     print(f"R-A-1\\t{name}" if is_list else f"{verdict}  R-A-1  {name}", flush=True)
 """
 
+    def results(self, bad_runs, tries):
+        program = [sys.executable, "-c", self.PROGRAM, str(bad_runs)]
+        with tempfile.TemporaryDirectory() as scratch:
+            found = compare_wine.Side(scratch, lambda area: program, tries).results("a")
+        return {test.name: result for test, result in found.items()}
+
     def test_what_a_failed_test_leaves_behind_hurts_no_other(self):
-        program = [sys.executable, "-c", self.PROGRAM]
-        found = compare_wine.Side(None, lambda area: program, 1).results("a")
-        by_name = {test.name: result for test, result in found.items()}
         expected = {"first": "ok", "second": "FAIL", "third": "ok", "fourth": "ok"}
-        self.assertEqual(by_name, expected)
+        self.assertEqual(self.results(bad_runs=99, tries=1), expected)
+
+    def test_a_failed_test_is_tried_as_often_as_its_side_allows(self):
+        self.assertEqual(self.results(bad_runs=1, tries=1)["second"], "ok")
+        self.assertEqual(self.results(bad_runs=2, tries=1)["second"], "FAIL")
+        self.assertEqual(self.results(bad_runs=3, tries=3)["second"], "ok")
+        self.assertEqual(self.results(bad_runs=4, tries=3)["second"], "FAIL")
 
 
 if __name__ == "__main__":

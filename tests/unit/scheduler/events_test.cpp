@@ -2,6 +2,7 @@
 // The rings of events: what a reader gets while the writers go on.
 #include "kernel_iface/linux/thread.hpp"
 #include "scheduler/events.hpp"
+#include "tests/unit/scheduler/attached_tracer.hpp"
 #include "tests/unit/unit_test.hpp"
 
 #include <doctest/doctest.h>
@@ -85,6 +86,23 @@ TEST_CASE("events: off until somebody asks, and each asker asks once") {
     CHECK_FALSE(events::is_on());
 }
 
+TEST_CASE("events: a tracer alone turns notes on and leaves the rings alone") {
+    if (is_blind()) {
+        return;
+    }
+    const uint64_t before = kernel::tick_clock::now();
+    {
+        const test::attached_tracer attached;
+        CHECK(events::is_on());
+        CHECK_FALSE(events::is_recording());
+        note_numbers(0, 10);
+        CHECK(of_thread(events::read(before), this_thread()).empty());
+        const recording on;
+        CHECK(events::is_recording());
+    }
+    CHECK_FALSE(events::is_on());
+}
+
 TEST_CASE("events: an event comes back as it was noted, the largest and smallest fields too") {
     if (is_blind()) {
         return;
@@ -117,19 +135,25 @@ TEST_CASE("events: a full ring keeps the newest and counts the rest as lost") {
         return;
     }
     const recording on;
-    const uint64_t before = kernel::tick_clock::now();
-    uint32_t writer = 0;
-    std::thread([&writer] {
-        writer = this_thread();
-        note_numbers(0, 100'000);
-    }).join();
-    const events::snapshot s = events::read(before);
-    const std::vector<event> own = of_thread(s, writer);
-    REQUIRE_FALSE(own.empty());
-    CHECK(are_whole(own));
-    CHECK(own.back().object == 99'999);
-    CHECK(own.size() < 100'000);
-    CHECK(s.lost == own.front().object);
+    // A worker that an earlier test left behind may note its end at the same time, and lose that.
+    bool is_exact = false;
+    for (int attempt = 0; attempt < 50 && !is_exact; ++attempt) {
+        const uint64_t before = kernel::tick_clock::now();
+        uint32_t writer = 0;
+        std::thread([&writer] {
+            writer = this_thread();
+            note_numbers(0, 100'000);
+        }).join();
+        const events::snapshot s = events::read(before);
+        const std::vector<event> own = of_thread(s, writer);
+        REQUIRE_FALSE(own.empty());
+        REQUIRE(are_whole(own));
+        REQUIRE(own.back().object == 99'999);
+        REQUIRE(own.size() < 100'000);
+        REQUIRE(s.lost >= own.front().object);
+        is_exact = s.lost == own.front().object;
+    }
+    CHECK(is_exact);
 }
 
 TEST_CASE("events: what a thread noted stays readable after it, and after its ring's next owner") {
