@@ -7,6 +7,8 @@
 
 #include <cxxabi.h>
 #include <dlfcn.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -34,6 +36,15 @@ session& the_session() {
 
 std::string cannot_write(const std::string& path) {
     return "cannot write " + path + ": " + std::strerror(errno);
+}
+
+/// Where a file is written first: beside its place, so that there is a whole one or the old one.
+/// A device or a pipe is no file to be replaced and gets the text itself.
+std::string first_place(const std::string& path) {
+    struct stat there {};
+
+    const bool is_special = stat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode);
+    return is_special ? path : path + ".part";
 }
 
 } // namespace
@@ -88,7 +99,7 @@ bool write_trace(const trace_request& request, std::string& problem) {
     with.no_switches =
         request.reason.empty() ? switches::why_unknown() : "only a trace records switches";
     const std::string text = trace_json(events::read(request.since_ticks), with);
-    const std::string part = request.path + ".part";
+    const std::string part = first_place(request.path);
     const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(part.c_str(), "we"),
                                                      [](FILE*) { return 0; });
     if (file == nullptr) {
@@ -97,12 +108,16 @@ bool write_trace(const trace_request& request, std::string& problem) {
     }
     const bool is_written = std::fwrite(text.data(), 1, text.size(), file.get()) == text.size();
     const bool is_closed = std::fclose(file.get()) == 0;
-    if (!is_written || !is_closed || std::rename(part.c_str(), request.path.c_str()) != 0) {
-        problem = cannot_write(request.path);
-        (void)std::remove(part.c_str());
-        return false;
+    const bool is_beside = part != request.path;
+    if (is_written && is_closed &&
+        (!is_beside || std::rename(part.c_str(), request.path.c_str()) == 0)) {
+        return true;
     }
-    return true;
+    problem = cannot_write(request.path);
+    if (is_beside) {
+        (void)std::remove(part.c_str());
+    }
+    return false;
 }
 
 trace_result start_trace(const std::string& path, uint32_t ring_records, std::string& problem) {
@@ -112,12 +127,16 @@ trace_result start_trace(const std::string& path, uint32_t ring_records, std::st
         return trace_result::already_on;
     }
     // A place that cannot be written to is found out now and not at the end.
-    FILE* tried = std::fopen((path + ".part").c_str(), "we");
-    if (tried == nullptr) {
-        problem = cannot_write(path + ".part");
+    // Without waiting for the reader of a pipe, which may come until then.
+    const std::string place = first_place(path);
+    const int tried = open(place.c_str(), O_WRONLY | O_CREAT | O_NONBLOCK | O_CLOEXEC, 0666);
+    if (tried < 0 && errno != ENXIO) {
+        problem = cannot_write(place);
         return trace_result::cannot_write;
     }
-    (void)std::fclose(tried);
+    if (tried >= 0) {
+        (void)close(tried);
+    }
     s.path = path;
     switches::begin();
     (void)events::begin(events::reason::trace, ring_records);

@@ -3,6 +3,9 @@
  * these write are read by tests/sight. */
 #include "tests/conformance/dump.h"
 
+#include <pthread.h>
+#include <sys/stat.h>
+
 #define ROOM 64
 
 struct figures {
@@ -183,12 +186,43 @@ TEST("RP-SIGHT-3", "a trace is one at a time, and is there when it was stopped")
     CHECK(strstr(text, "\"kind\":\"work\"") == NULL);
 }
 
+/* Until the writers are gone. */
+static void* read_pipe(void* path) {
+    enum { room = 1 << 24 };
+
+    int fd = open(path, O_RDONLY);
+    char* text = fresh(room);
+    ssize_t size = 0, n;
+    while (fd >= 0 && (n = read(fd, text + size, room - 1 - (size_t)size)) > 0)
+        size += n;
+    close(fd);
+    return text;
+}
+
+TEST("RP-SIGHT-4", "a trace into a pipe goes to its reader, and the pipe stays one") {
+    if (!is_there())
+        SKIP("a library with sight");
+    char* path = scratch_file("pipe");
+    pthread_t reader;
+    void* text = NULL;
+    struct stat there;
+    REQUIRE(mkfifo(path, 0600) == 0);
+    CHECK(rp_trace_start(path)); /* nobody reads yet */
+    REQUIRE(pthread_create(&reader, NULL, read_pipe, path) == 0);
+    CHECK(rp_trace_stop());
+    REQUIRE(pthread_join(reader, &text) == 0 && text != NULL);
+    CHECK(strstr(text, "{\"traceEvents\":[") == text);
+    CHECK(stat(path, &there) == 0 && (there.st_mode & S_IFMT) == S_IFIFO);
+    unlink(path);
+}
+
 TEST("RP-SIGHT-4", "a trace that cannot be written is refused when it is started") {
     if (!is_there())
         SKIP("a library with sight");
     CHECK_FAILS(rp_trace_start(NULL), ERROR_INVALID_PARAMETER);
     CHECK_FAILS(rp_trace_start(""), ERROR_INVALID_PARAMETER);
     CHECK_FAILS(rp_trace_start(scratch_file("no/such/directory.json")), ERROR_OPEN_FAILED);
+    CHECK_FAILS(rp_trace_start("/"), ERROR_OPEN_FAILED);
     CHECK_FAILS(rp_trace_stop(), ERROR_NOT_READY);
 }
 

@@ -77,7 +77,7 @@ TEST_CASE("flight: an age is never off by more than the error that is allowed fo
 TEST_CASE("flight: an item placed as the recording begins waited for a reason") {
     flight::settings s;
     s.threshold_ns = 1'000'000;
-    s.file = "/dev/null";
+    s.file = "/dev/full"; // nothing is left behind
     REQUIRE(flight::start(s, 64) == flight::start_result::started);
     // mo: relaxed, a setting.
     const uint64_t began = flight::began_ticks.load(std::memory_order_relaxed);
@@ -124,7 +124,7 @@ TEST_CASE("flight: what began or was placed while only a tracer looked on has no
 
     flight::settings s;
     s.threshold_ns = 1;
-    s.file = "/dev/null";
+    s.file = "/dev/full"; // nothing is left behind
     REQUIRE(flight::start(s, 64) == flight::start_result::started);
     const uint64_t before = flight::crossings();
     flight::callback_ran(&first, 0);
