@@ -237,7 +237,7 @@ void walk(bool wants_ring) {
         std::this_thread::yield();
     }
     CHECK(target.started.load() == target.ended.load());
-    CHECK(target.started.load() > 1000);
+    CHECK(target.started.load() > 100); // each slot more than once, however slow the machine
     close_handle(event);
     CHECK(handles().live_handles() == before);
 }
