@@ -114,21 +114,15 @@ lane::~lane() {
     }
 }
 
-bool lane::push(item& it) noexcept {
-    // mo: relaxed, only the producer writes it.
-    const uint64_t index = pushed_.load(std::memory_order_relaxed);
-    const auto within = static_cast<unsigned>(index % block::capacity);
-    if (within == 0) {
-        block* b = pool_.take();
-        if (b == nullptr) {
-            return false;
-        }
-        (tail_ != nullptr ? tail_->next : head_) = b;
-        tail_ = b;
+/// The producer's block is full, or it has none yet.
+bool lane::extend() noexcept {
+    block* b = pool_.take();
+    if (b == nullptr) {
+        return false;
     }
-    tail_->slots[within] = &it;
-    // mo: release, pairs lane.pushed (take): the slot, the block link and the item.
-    pushed_.store(index + 1, std::memory_order_release);
+    (tail_ != nullptr ? tail_->next : head_) = b;
+    tail_ = b;
+    tail_used_ = 0;
     return true;
 }
 
@@ -146,14 +140,14 @@ lane::take_result lane::take(item** out, unsigned limit, unsigned& count) noexce
     // mo: acquire, pairs lane.pushed (push).
     const uint64_t pushed = pushed_.load(std::memory_order_acquire);
     while (index < pushed && count < limit) {
-        const auto within = static_cast<unsigned>(index % block::capacity);
-        if (within == 0 && index != 0) {
+        if (head_used_ == block::capacity) {
             // The producer linked the next block before it published item `index`.
             block* used = head_;
             head_ = used->next;
+            head_used_ = 0;
             pool_.give(used);
         }
-        out[count++] = head_->slots[within];
+        out[count++] = head_->slots[head_used_++];
         ++index;
     }
     // mo: relaxed, a hint; consumers look under the lock.

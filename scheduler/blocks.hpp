@@ -103,7 +103,17 @@ public:
     lane& operator=(const lane&) = delete;
 
     /// The one producer only. False when out of memory.
-    [[nodiscard]] bool push(item& it) noexcept;
+    [[nodiscard]] bool push(item& it) noexcept {
+        if (tail_used_ == block::capacity && !extend()) [[unlikely]] {
+            return false;
+        }
+        tail_->slots[tail_used_++] = &it;
+        // mo: release, pairs lane.pushed (take): the slot, the block link and the item.
+        // mo: relaxed, only the producer writes it.
+        pushed_.store(pushed_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+        return true;
+    }
+
     enum class take_result : uint8_t { taken, empty, busy };
     /// Any thread: up to `limit` of the oldest. `busy`: another consumer is at it.
     take_result take(item** out, unsigned limit, unsigned& count) noexcept;
@@ -128,12 +138,16 @@ public:
     }
 
 private:
+    [[nodiscard]] bool extend() noexcept;
+
     block_pool& pool_;
     alignas(64) std::atomic<uint64_t> pushed_{0}; // written by the producer
     block* tail_ = nullptr;                       // the producer's
+    unsigned tail_used_ = block::capacity;        // the producer's
     alignas(64) kernel::spin_lock lock_;
     std::atomic<uint64_t> taken_{0}; // written under lock_
-    block* head_ = nullptr; // guard: lock_, set by the producer before its first publication
+    block* head_ = nullptr;  // guard: lock_, set by the producer before its first publication
+    unsigned head_used_ = 0; // guard: lock_
 };
 
 } // namespace rp::sched

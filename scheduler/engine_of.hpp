@@ -31,11 +31,36 @@ public:
 
     void place(item& it, origin from) noexcept override {
         worker* w = worker::current();
-        if (w != nullptr && &w->owner() == this) {
-            place_from_worker(*w, it, from);
-        } else {
+        if (w == nullptr || &w->owner() != this) {
             place_from_outside(it, from == origin::spawn ? origin::external : from);
+            return;
         }
+        const bool was_in_callback = !w->is_in_engine();
+        core* own = w->enter_unless_revoked();
+        if (own == nullptr || events::is_on() || Policy::follows_requests) [[unlikely]] {
+            place_from_worker(*w, it, from, was_in_callback);
+            return;
+        }
+        context c{*this, own->random_state};
+        const placement p = policy_.place(c, info_of(it, from), own->id);
+        if (Policy::has_blocks || p.to.of != queue::kind::core || p.to.index != own->id ||
+            !(p.at == placement::spot::newest
+                  ? own->fresh.push(it)
+                  : p.at == placement::spot::line && own->line.push(it))) {
+            place_as_decided(*w, it, p.to, p.key, {from, p.at, was_in_callback});
+            return;
+        }
+        own->placed.add(1);
+        if (is_for_next_turn(*own, from)) {
+            w->leave_if(was_in_callback);
+            return;
+        }
+        fence::light();
+        if (crowd_.wants_wake()) [[unlikely]] {
+            wake_and_leave(*w, was_in_callback);
+            return;
+        }
+        w->leave_if(was_in_callback);
     }
 
     bool may_go_on(worker& w, const item& it) noexcept override {
@@ -104,29 +129,53 @@ private:
 
     // --- placing -------------------------------------------------------------------------------
 
-    void place_from_worker(worker& w, item& it, origin from) noexcept {
-        const bool was_in_callback = !w.is_in_engine();
+    /// place() on a worker, with nothing known yet but that it may have to enter engine code.
+    [[gnu::noinline]] void
+    place_from_worker(worker& w, item& it, origin from, bool was_in_callback) noexcept {
         core* own = w.enter();
         if constexpr (Policy::follows_requests) {
             join_request(it, from, w.request_);
         }
         if (own == nullptr) {
             place_without_core(it, from);
+            w.leave_if(was_in_callback);
+            return;
+        }
+        context c{*this, own->random_state};
+        const placement p = policy_.place(c, info_of(it, from), own->id);
+        if (events::is_on()) [[unlikely]] {
+            note_placed(it, from, p.to, own->id);
+        }
+        place_as_decided(w, it, p.to, p.key, {from, p.at, was_in_callback});
+    }
+
+    struct circumstances {
+        origin from;
+        placement::spot at;
+        bool was_in_callback;
+    };
+
+    /// A placement in parts, all of which fit into registers: place() then needs no stack.
+    [[gnu::noinline]] void place_as_decided(
+        worker& w, item& it, queue to, decltype(placement::key) key, circumstances how) noexcept {
+        core& own = *w.seat();
+        if (to.of == queue::kind::core && to.index == own.id) {
+            place_on_own_core(own, it, how.at, how.from);
         } else {
-            context c{*this, own->random_state};
-            const placement p = policy_.place(c, info_of(it, from), own->id);
-            if (events::is_on()) [[unlikely]] {
-                note_placed(it, from, p.to, own->id);
-            }
-            if (p.to.of == queue::kind::core && p.to.index == own->id) {
-                place_on_own_core(*own, it, p.at, from);
-            } else {
-                place_elsewhere(it, p);
-            }
+            place_elsewhere(it, to, key);
         }
-        if (was_in_callback) {
-            w.leave();
-        }
+        w.leave_if(how.was_in_callback);
+    }
+
+    [[gnu::noinline]] void wake_and_leave(worker& w, bool was_in_callback) noexcept {
+        wake_any();
+        w.leave_if(was_in_callback);
+    }
+
+    /// Right after the push: is the item the only one, and left to the caller?
+    bool is_for_next_turn(core& own, origin from) noexcept {
+        return Policy::stolen_parts == 0 ||
+               (own.fresh.size() + own.line.size() <= 1 && is_left_to_holder(own, from));
     }
 
     /// What a callback spawns or queues again belongs to the callback's request.
@@ -148,7 +197,6 @@ private:
                 return;
             }
         }
-        const bool is_alone = own.fresh.size() == 0 && own.line.size() == 0;
         if (at == placement::spot::slot) {
             empty_slot(own);
         }
@@ -160,8 +208,8 @@ private:
         } else if (!own.line.push(it)) {
             own.inbox.push(it);
         }
-        if (Policy::stolen_parts == 0 || (is_alone && is_left_to_holder(own, from))) {
-            return; // for the caller's next turn
+        if (is_for_next_turn(own, from)) {
+            return;
         }
         fence::light();
         wake_if_wanted();
@@ -218,7 +266,7 @@ private:
         own.inbox.push(oldest, count);
     }
 
-    void place_from_outside(item& it, origin from) noexcept {
+    [[gnu::noinline]] void place_from_outside(item& it, origin from) noexcept {
         const visit inside(*this);
         if constexpr (Policy::follows_requests) {
             it.request = requests_->open();
@@ -226,7 +274,7 @@ private:
         place_without_core(it, from);
     }
 
-    void place_without_core(item& it, origin from) noexcept {
+    [[gnu::noinline]] void place_without_core(item& it, origin from) noexcept {
         static thread_local uint64_t random_state = 0;
         if (random_state == 0) [[unlikely]] {
             random_state = 0x2545F4914F6CDD1DULL ^ reinterpret_cast<uintptr_t>(&random_state);
@@ -236,12 +284,12 @@ private:
         if (events::is_on()) [[unlikely]] {
             note_placed(it, from, p.to, no_core);
         }
-        place_elsewhere(it, p);
+        place_elsewhere(it, p.to, p.key);
     }
 
-    void place_elsewhere(item& it, const placement& p) noexcept {
-        if (p.to.of == queue::kind::core) {
-            const size_t index = nearest_core(p.to.index);
+    void place_elsewhere(item& it, queue to, decltype(placement::key) key) noexcept {
+        if (to.of == queue::kind::core) {
+            const size_t index = nearest_core(to.index);
             cores_[index]->inbox.push(it);
             fence::light();
             if (crowd_.is_idle(static_cast<core_id>(index))) {
@@ -251,13 +299,13 @@ private:
             }
             return;
         }
-        switch (p.to.of) {
+        switch (to.of) {
         case queue::kind::sorted:
-            sorted_.push(it, p.key);
+            sorted_.push(it, key);
             break;
         case queue::kind::of_class:
-            (has_class_queue(p.to.index) ? *class_queues_[static_cast<size_t>(p.to.index)]
-                                         : shared_[it.priority])
+            (has_class_queue(to.index) ? *class_queues_[static_cast<size_t>(to.index)]
+                                       : shared_[it.priority])
                 .push(it);
             break;
         case queue::kind::arrivals: {
@@ -268,14 +316,14 @@ private:
             break;
         }
         default:
-            shared_[nearest_priority(p.to.index)].push(it);
+            shared_[nearest_priority(to.index)].push(it);
             break;
         }
         fence::light();
         if constexpr (Policy::reads_alike) {
             wake_if_wanted();
         } else {
-            wake_reader(p.to);
+            wake_reader(to);
         }
     }
 
@@ -307,7 +355,8 @@ private:
             if (orders_.load(std::memory_order_relaxed) != 0 && must_stop(*own)) [[unlikely]] {
                 return;
             }
-            if (s.tries == 0 && s.spins == 0 && own->turn % orphan_period == 0) {
+            if (own->turn % orphan_period == 0 && s.tries == 0 && s.spins == 0 &&
+                crowd_.idle() != 0) {
                 adopt_orphan(w, own);
             }
             context c{*this, own->random_state};
@@ -332,7 +381,7 @@ private:
                 }
                 continue;
             }
-            item* it = take(*own, w, a);
+            item* it = a.what == action::kind::take_newest ? own->fresh.pop() : take(*own, w, a);
             if (it == nullptr) {
                 ++s.tries;
                 continue;
@@ -406,10 +455,7 @@ private:
 
     /// A core that has work but no worker (its worker was lost in a callback and the pool has no
     /// thread to spare) is served by whoever gets to it, so no queue is stranded.
-    void adopt_orphan(worker& w, core*& own) noexcept {
-        if (crowd_.idle() == 0) {
-            return;
-        }
+    [[gnu::noinline]] void adopt_orphan(worker& w, core*& own) noexcept {
         const auto cores = static_cast<core_id>(cores_.size());
         for (core_id k = 1; k < cores; ++k) {
             const core_id other = (own->id + k) % cores;
@@ -436,124 +482,15 @@ private:
         }
     }
 
-    // By reference, although they are small: copied, they are read in words just after they were
-    // written in bytes, which the processor cannot forward (5 ns an item, measured).
-    item* take(core& own, worker& w, const action& a) noexcept {
-        item* it = nullptr;
-        unsigned count = 0;
-        switch (a.what) {
-        case action::kind::take_newest:
-            return own.fresh.pop();
-        case action::kind::take_oldest:
-            if constexpr (Policy::has_blocks) {
-                return own.own_blocks->pop_oldest();
-            }
-            return own.fresh.size() != 0 ? own.fresh.pop_oldest() : nullptr;
-        case action::kind::take_line:
-            (void)own.line.take(&it, 1, count);
-            return count != 0 ? it : nullptr;
-        case action::kind::take_inbox: {
-            item* batch[arrival_batch];
-            const auto wanted = std::clamp<int32_t>(a.argument, 1, arrival_batch);
-            return keep_batch(own, batch, own.inbox.take(batch, room(own, wanted)));
-        }
-        case action::kind::take_shared:
-            return shared_[nearest_priority(a.argument)].take(&it, 1) != 0 ? it : nullptr;
-        case action::kind::take_arrivals: {
-            item* batch[arrival_batch];
-            return keep_batch(
-                own,
-                batch,
-                take_arrivals(batch, room(own, arrival_batch), next_random(own.random_state)));
-        }
-        case action::kind::take_blocks:
-            return own.own_blocks != nullptr ? own.own_blocks->pop() : nullptr;
-        case action::kind::take_sorted:
-            return sorted_.take();
-        case action::kind::take_class:
-            return has_class_queue(a.argument) &&
-                           class_queues_[static_cast<size_t>(a.argument)]->take(&it, 1) != 0
-                       ? it
-                       : nullptr;
-        case action::kind::steal:
-            return steal(own, w, *cores_[nearest_core(a.argument)], a);
-        default:
-            return nullptr;
-        }
-    }
+    // --- taking; engine_take.hpp ---------------------------------------------------------------
+
+    item* take(core& own, worker& w, const action& a) noexcept;
+    item* keep_batch(core& own, item** batch, unsigned count) noexcept;
+    item* steal(core& own, worker& w, core& victim, const action& a) noexcept;
 
     static unsigned room(const core& own, unsigned wanted) noexcept {
         const unsigned free = core::deque_capacity - own.fresh.size();
         return free / 2 < wanted ? (free / 2 > 0 ? free / 2 : 1) : wanted;
-    }
-
-    /// Returns the first of a batch and puts the rest on the own deque, newest end last to first,
-    /// so that popping replays the order of arrival.
-    item* keep_batch(core& own, item** batch, unsigned count) noexcept {
-        if (count == 0) {
-            return nullptr;
-        }
-        for (unsigned i = count - 1; i > 0; --i) {
-            prefetch(*batch[i]);
-            if constexpr (Policy::has_blocks) {
-                push_to_blocks(own, *batch[i]);
-            } else if (!own.fresh.push(*batch[i])) {
-                own.inbox.push(*batch[i]);
-            }
-        }
-        return batch[0];
-    }
-
-    item* steal(core& own, worker& w, core& victim, const action& a) noexcept {
-        if (&victim == &own) {
-            return nullptr;
-        }
-        const size_t length = victim.length_of(a.parts);
-        if (length == 0 || (length == 1 && is_about_to_be_taken(victim))) {
-            w.steal_misses_.add(1);
-            return nullptr;
-        }
-        item* batch[steal_batch];
-        const unsigned limit = a.how_much == action::amount::one ? 1 : room(own, steal_batch);
-        unsigned count = 0;
-        const auto is_next = [&](uint8_t part) {
-            return (a.parts & part) != 0 && count < limit &&
-                   (count == 0 || a.how_much == action::amount::most);
-        };
-        unsigned more = 0;
-        if (is_next(action::from_deque)) {
-            (void)victim.fresh.steal(batch, limit, count);
-        }
-        if (is_next(action::from_blocks) && victim.own_blocks != nullptr) {
-            count += victim.own_blocks->steal(batch + count, limit - count);
-        }
-        if (is_next(action::from_line)) {
-            const size_t half = (victim.line.size() + 1) / 2;
-            const auto wanted = a.how_much == action::amount::most ? half : 1;
-            (void)victim.line.take(
-                batch + count, std::min(limit - count, static_cast<unsigned>(wanted)), more);
-            count += more;
-        }
-        if (is_next(action::from_inbox)) {
-            const size_t half = (victim.inbox.size() + 1) / 2;
-            count += victim.inbox.take(
-                batch + count,
-                std::min(limit - count,
-                         static_cast<unsigned>(std::min<size_t>(half, arrival_batch))));
-        }
-        if (count != 0) {
-            // mo: relaxed, statistics; only this thread writes it.
-            w.steals_.store(w.steals_.load(std::memory_order_relaxed) + count,
-                            std::memory_order_relaxed);
-        }
-        (count != 0 ? w.steal_hits_ : w.steal_misses_).add(1);
-        if (events::is_on()) [[unlikely]] {
-            note(count != 0 ? event_kind::stole : event_kind::stole_nothing,
-                 own.id,
-                 uint64_t{count},
-                 static_cast<uint64_t>(victim.id));
-        }
-        return keep_batch(own, batch, count);
     }
 
     [[nodiscard]] bool has_work_for(core_id self) const noexcept override {
@@ -591,3 +528,5 @@ private:
 };
 
 } // namespace rp::sched
+
+#include "scheduler/engine_take.hpp" // IWYU pragma: keep

@@ -18,15 +18,7 @@
 
 namespace rp::sched {
 
-namespace {
-
-[[gnu::tls_model("initial-exec")]] thread_local worker* this_worker = nullptr;
-
-} // namespace
-
-worker* worker::current() noexcept {
-    return this_worker;
-}
+constinit thread_local worker* worker::current_ = nullptr;
 
 // --- waking --------------------------------------------------------------------------------------
 
@@ -315,7 +307,7 @@ bool engine::start_worker(core* c, bool is_searching) noexcept {
 void engine::thread_main(void* self) noexcept {
     auto& w = *static_cast<worker*>(self);
     engine& owner = w.owner_;
-    this_worker = &w;
+    worker::current_ = &w;
     // mo: relaxed, a monitor that reads an older one looks at a thread that has ended.
     w.tid_.store(kernel::thread_id(), std::memory_order_relaxed);
     w.is_persistent = false;
@@ -334,7 +326,7 @@ void engine::thread_main(void* self) noexcept {
     close_sight(w);
     w.note_end();
     kernel::install_blocking_observer(nullptr);
-    this_worker = nullptr;
+    worker::current_ = nullptr;
     {
         const std::scoped_lock guard(owner.roster_lock_);
         w.idle_next_ = owner.retired_;

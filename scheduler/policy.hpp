@@ -90,7 +90,7 @@ struct action {
     enum class kind : uint8_t {
         take_newest,   ///< own deque, newest first
         take_oldest,   ///< own deque (or block queue), oldest first
-        take_line,     ///< own waiting line
+        take_line,     ///< own waiting line; argument as for the inbox, 0: one
         take_inbox,    ///< own inbox; argument: how many, the rest goes to the own deque in order
         take_arrivals, ///< a batch from the arrival lanes; the rest goes to the own deque in order
         take_shared,   ///< argument: priority

@@ -44,7 +44,7 @@ public:
     worker& operator=(const worker&) = delete;
 
     /// The worker this thread is, or nullptr.
-    static worker* current() noexcept;
+    static worker* current() noexcept { return current_; }
 
     [[nodiscard]] engine& owner() noexcept { return owner_; }
 
@@ -100,6 +100,9 @@ private:
 
     static constexpr uintptr_t revoking = 1;
 
+    // Without a wrapper that might have to initialise it: every submit reads it.
+    [[gnu::tls_model("initial-exec")]] static constinit thread_local worker* current_;
+
     // --- engine code / user code ---------------------------------------------------------------
 
     [[nodiscard]] bool is_in_engine() const noexcept {
@@ -115,10 +118,26 @@ private:
         return seat();
     }
 
+    /// The same, but nullptr as well while a monitor is about to take the core: enter() waits.
+    core* enter_unless_revoked() noexcept {
+        // mo: relaxed, ordered by the fence pair of the essay.
+        busy_.store(1, std::memory_order_relaxed);
+        fence::light();
+        // mo: acquire, pairs worker.seat (revoke, settled).
+        const uintptr_t s = seat_.load(std::memory_order_acquire);
+        return (s & revoking) == 0 ? reinterpret_cast<core*>(s) : nullptr;
+    }
+
     /// Engine code -> user code.
     void leave() noexcept {
         // mo: release, pairs worker.busy (revoke): what this worker did to its core.
         busy_.store(0, std::memory_order_release);
+    }
+
+    void leave_if(bool was_in_user_code) noexcept {
+        if (was_in_user_code) {
+            leave();
+        }
     }
 
     /// In engine code: the core held, or nullptr.

@@ -84,6 +84,9 @@ const char* problem_of(const rp_action& a, const step& s, int32_t cores) noexcep
     }
     bool is_in_range = true;
     switch (a.kind) {
+    case RP_TAKE_LINE:
+        is_in_range = is_below(a.argument, 33);
+        break;
     case RP_TAKE_INBOX:
         is_in_range = a.argument >= 1 && a.argument <= 32;
         break;

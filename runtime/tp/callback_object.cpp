@@ -80,7 +80,8 @@ void callback_object::join_group(const environment& env) noexcept {
     }
 }
 
-claimed callback_object::claim() noexcept {
+/// claim(), when more than one call is owed, or was.
+claimed callback_object::claim_one_of_many() noexcept {
     // Read first: once the tombstone is gone, a group's close may free the object.
     sched::engine& served_by = engine();
     if (claim_from_batch(served_by)) {
@@ -202,7 +203,8 @@ bool callback_object::leave_queue(sched::engine& served_by) noexcept {
     }
 }
 
-void callback_object::done(claimed how, bool was_disassociated) noexcept {
+/// done() of a call of a batch, of a disassociated one, or while others change the tally.
+void callback_object::done_with_others(claimed how, bool was_disassociated) noexcept {
     if (was_disassociated) {
         release_running(tally::disassociated_one);
         return;

@@ -85,12 +85,43 @@ public:
 
     /// The worker that took the object out of a queue: takes on one call, if any is left, and
     /// queues the object again if more are pending.
-    [[nodiscard]] claimed claim() noexcept;
+    [[nodiscard]] claimed claim() noexcept {
+        // mo: relaxed, the CAS below orders it.
+        uint64_t before = tally_.load(std::memory_order_relaxed);
+        // Without the mark `batched` there is no batch to be looked at.
+        if (tally::owes_only_one(before) &&
+            // mo: acq_rel, pairs object.tally (add_pending): the submitter's writes.
+            tally_.compare_exchange_strong(before,
+                                           before - tally::pending_one + tally::running_one,
+                                           std::memory_order_acq_rel,
+                                           std::memory_order_relaxed)) [[likely]] {
+            return claimed::single;
+        }
+        return claim_one_of_many();
+    }
+
     /// A call of the batch has returned and the next one is taken on in its place. False when none
     /// is left. The caller need not have the object in its hands: its running call keeps it alive.
     [[nodiscard]] bool claim_next() noexcept;
+
     /// A call has returned (from a disassociated one if `was_disassociated`).
-    void done(claimed how, bool was_disassociated) noexcept;
+    void done(claimed how, bool was_disassociated) noexcept {
+        // mo: relaxed, the CAS below orders it.
+        uint64_t before = tally_.load(std::memory_order_relaxed);
+        if (how == claimed::single && !was_disassociated && (before & tally::waiter) == 0 &&
+            // mo: acq_rel, pairs object.tally (wait_for): what the callback did (R-LIFE-12).
+            tally_.compare_exchange_strong(before,
+                                           before - tally::running_one,
+                                           std::memory_order_acq_rel,
+                                           std::memory_order_relaxed)) [[likely]] {
+            if (tally::is_over(before - tally::running_one)) {
+                finish();
+            }
+            return;
+        }
+        done_with_others(how, was_disassociated);
+    }
+
     /// R-CB-11: the running call no longer counts for waiters of the object.
     void disassociate(claimed how) noexcept;
 
@@ -179,6 +210,8 @@ private:
     HMODULE race_library_ = nullptr; // one reference, R-ENV-10
     alignas(64) std::atomic<uint64_t> batch_{0};
 
+    [[nodiscard]] claimed claim_one_of_many() noexcept;
+    void done_with_others(claimed how, bool was_disassociated) noexcept;
     [[nodiscard]] bool claim_from_batch(sched::engine& served_by) noexcept;
     [[nodiscard]] bool take_batch() noexcept;
     [[nodiscard]] bool leave_queue(sched::engine& served_by) noexcept;

@@ -9,7 +9,6 @@
 #include "kernel_iface/nt/semaphore.hpp"
 #include "kernel_iface/nt/status.hpp"
 #include "runtime/export.hpp"
-#include "runtime/tp/callback_object.hpp"
 
 namespace rp::tp {
 
@@ -32,15 +31,6 @@ void check(nt::ntstatus result,
 }
 
 } // namespace
-
-instance::instance(sched::worker& w, callback_object& object, claimed how) noexcept
-    : worker_(w), object_(object), how_(how) {
-    w.instance = this;
-}
-
-instance::~instance() {
-    worker_.instance = nullptr;
-}
 
 instance* instance::current() noexcept {
     sched::worker* w = sched::worker::current();
@@ -107,15 +97,6 @@ void instance::disassociate() noexcept {
     if (!is_disassociated_) {
         is_disassociated_ = true;
         object_.disassociate(how_);
-    }
-}
-
-void instance::finish_user_part() noexcept {
-    if (object_.finalization_callback != nullptr) [[unlikely]] {
-        object_.finalization_callback(handle(), object_.context);
-    }
-    if (slots_ != 0) [[unlikely]] {
-        run_epilogue();
     }
 }
 

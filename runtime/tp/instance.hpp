@@ -7,6 +7,7 @@
 // engine code -> done (waiters are released). The order of the epilogue is R-CB-3: critical
 // section, mutex, semaphore, event, library; then the accounting, so that a waiter released by it
 // may free what the actions used.
+#include "runtime/tp/callback_object.hpp"
 #include "scheduler/worker.hpp"
 
 #include <windows.h>
@@ -15,14 +16,15 @@
 
 namespace rp::tp {
 
-class callback_object;
-class group;
-enum class claimed : uint8_t;
-
 class instance {
 public:
-    instance(sched::worker& w, callback_object& object, claimed how) noexcept;
-    ~instance();
+    instance(sched::worker& w, callback_object& object, claimed how) noexcept
+        : worker_(w), object_(object), how_(how) {
+        w.instance = this;
+    }
+
+    ~instance() { worker_.instance = nullptr; }
+
     instance(const instance&) = delete;
     instance& operator=(const instance&) = delete;
 
@@ -42,7 +44,14 @@ public:
     [[nodiscard]] group* group_of_object() const noexcept;
 
     /// After the user's function has returned: finalization callback and epilogue actions.
-    void finish_user_part() noexcept;
+    void finish_user_part() noexcept {
+        if (object_.finalization_callback != nullptr) [[unlikely]] {
+            object_.finalization_callback(handle(), object_.context);
+        }
+        if (slots_ != 0) [[unlikely]] {
+            run_epilogue();
+        }
+    }
 
     bool may_run_long() noexcept;
     [[nodiscard]] bool should_yield() noexcept;

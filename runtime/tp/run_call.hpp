@@ -6,49 +6,68 @@
 
 namespace rp::tp {
 
-[[gnu::cold, gnu::noinline]] inline void note_begin(sched::worker& w,
-                                                    const callback_object& object) noexcept {
-    w.note_callback_begins(
-        static_cast<const sched::item*>(&object), object.kind_letter(), object.function());
+/// Runs one claimed call, and `afterwards` as the last of its user code. Returns whether it has
+/// disassociated itself.
+template <class Call, class Afterwards>
+inline bool run_plainly(sched::worker& w,
+                        callback_object& object,
+                        claimed how,
+                        const Call& call,
+                        const Afterwards& afterwards) noexcept {
+    bool was_disassociated = false;
+    w.begin_callback();
+    {
+        instance running(w, object, how);
+        call(running.handle());
+        running.finish_user_part();
+        afterwards();
+        was_disassociated = running.is_disassociated();
+    }
+    w.end_callback();
+    return was_disassociated;
 }
 
-/// Runs one claimed call. Returns whether it has disassociated itself.
+/// The same for an object with wishes, under the verifier, or while events are noted.
 template <class Call>
-inline bool
-run_once(sched::worker& w, callback_object& object, claimed how, const Call& call) noexcept {
+[[gnu::noinline]] inline bool
+run_watched(sched::worker& w, callback_object& object, claimed how, const Call& call) noexcept {
     if (object.runs_long) {
         (void)w.detach_core(); // R-ENV-8, R-SCHED-6
     }
     if (object.is_persistent) {
         w.is_persistent = true; // R-ENV-9
     }
-    bool was_disassociated = false;
     const bool is_verified = verifier::is_on();
     const bool is_noted = sched::events::is_on();
     verifier::held_locks held;
-    if (is_verified) [[unlikely]] {
+    if (is_verified) {
         verifier::note(&object, "callback begins");
         held = verifier::held_locks::of_this_thread();
     }
-    if (is_noted) [[unlikely]] {
-        note_begin(w, object);
+    if (is_noted) {
+        w.note_callback_begins(
+            static_cast<const sched::item*>(&object), object.kind_letter(), object.function());
     }
-    w.begin_callback();
-    {
-        instance running(w, object, how);
-        call(running.handle());
-        running.finish_user_part();
-        if (is_verified) [[unlikely]] {
+    const bool was_disassociated = run_plainly(w, object, how, call, [&] {
+        if (is_verified) {
             verifier::check_held_locks(held, &object);
             verifier::note(&object, "callback returns");
         }
-        was_disassociated = running.is_disassociated();
-    }
-    w.end_callback();
-    if (is_noted) [[unlikely]] {
+    });
+    if (is_noted) {
         w.note_callback_ends(static_cast<const sched::item*>(&object));
     }
     return was_disassociated;
+}
+
+template <class Call>
+inline bool
+run_once(sched::worker& w, callback_object& object, claimed how, const Call& call) noexcept {
+    if (object.runs_long || object.is_persistent || verifier::is_on() || sched::events::is_on())
+        [[unlikely]] {
+        return run_watched(w, object, how, call);
+    }
+    return run_plainly(w, object, how, call, [] {});
 }
 
 /// Runs a claimed call and accounts for it; goes on with the next call of a batch for as long as

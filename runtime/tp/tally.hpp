@@ -72,6 +72,11 @@ constexpr bool is_queued(uint64_t t) {
     return (t & (pending_mask | batched | tombstone)) != 0;
 }
 
+/// Queued for one call, and for nothing else.
+constexpr bool owes_only_one(uint64_t t) {
+    return (t & (pending_mask | batched | tombstone)) == pending_one;
+}
+
 /// Queued, but owes nothing: a cancelled object on its way out.
 constexpr bool is_dead(uint64_t t) {
     return (t & tombstone) != 0 && pending(t) == 0;

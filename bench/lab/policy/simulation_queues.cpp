@@ -132,15 +132,13 @@ bool simulation::perform(int id, const rp_action& a) {
         t = first_of(c.deque);
         break;
     case RP_TAKE_LINE:
-        c.seen.own |= RP_PART_LINE;
-        t = first_of(c.line);
-        break;
     case RP_TAKE_INBOX: {
-        c.seen.own |= RP_PART_INBOX;
+        auto& from = a.kind == RP_TAKE_LINE ? c.line : c.inbox;
+        c.seen.own |= a.kind == RP_TAKE_LINE ? RP_PART_LINE : RP_PART_INBOX;
         std::vector<task*> batch;
-        while (!is_missed && c.inbox.size() != 0 &&
-               batch.size() < static_cast<size_t>(a.argument)) {
-            batch.push_back(c.inbox.take_oldest());
+        while (!is_missed && from.size() != 0 &&
+               batch.size() < static_cast<size_t>(std::max(a.argument, 1))) {
+            batch.push_back(from.take_oldest());
         }
         t = take_batch(c, batch);
         break;

@@ -53,8 +53,9 @@ std::string words_for(const rp_action& a) {
     if (a.kind == RP_STEAL) {
         return fmt::format("RP_STEAL from {} (amount {}, parts {})", a.argument, a.amount, a.parts);
     }
-    const bool has_argument = a.kind == RP_TAKE_INBOX || a.kind == RP_TAKE_SHARED ||
-                              a.kind == RP_TAKE_CLASS || a.kind == RP_SPIN;
+    const bool has_argument = a.kind == RP_TAKE_LINE || a.kind == RP_TAKE_INBOX ||
+                              a.kind == RP_TAKE_SHARED || a.kind == RP_TAKE_CLASS ||
+                              a.kind == RP_SPIN;
     return has_argument ? fmt::format("{} {}", names[a.kind], a.argument) : names[a.kind];
 }
 
@@ -98,7 +99,9 @@ std::string simulation::problem_of(const rp_action& a, const rp_step& s, int& ru
         return fmt::format("next named {}", words_for(a));
     }
     bool is_in_range = true;
-    if (a.kind == RP_TAKE_INBOX) {
+    if (a.kind == RP_TAKE_LINE) {
+        is_in_range = is_index(a.argument, 33);
+    } else if (a.kind == RP_TAKE_INBOX) {
         is_in_range = is_index(a.argument - 1, 32);
     } else if (a.kind == RP_TAKE_SHARED) {
         is_in_range = is_index(a.argument, RP_PRIORITIES);

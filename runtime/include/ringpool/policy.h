@@ -90,7 +90,7 @@ typedef struct rp_task {
 typedef enum rp_action_kind {
     RP_TAKE_NEWEST = 0, /* own deque, newest first */
     RP_TAKE_OLDEST,     /* own deque, oldest first */
-    RP_TAKE_LINE,       /* own waiting line */
+    RP_TAKE_LINE,       /* own waiting line; argument: as for the inbox, or 0: one */
     RP_TAKE_INBOX,      /* own inbox; argument: how many (1 to 32), the rest goes to the deque */
     RP_TAKE_ARRIVALS,   /* a batch from the lanes; the rest goes to the deque */
     RP_TAKE_SHARED,     /* argument: priority */

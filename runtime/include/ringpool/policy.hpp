@@ -83,8 +83,8 @@ using placement = rp_placement;
     return {RP_TAKE_OLDEST, 0, 0, 0};
 }
 
-[[nodiscard]] constexpr action take_line() noexcept {
-    return {RP_TAKE_LINE, 0, 0, 0};
+[[nodiscard]] constexpr action take_line(int how_many = 1) noexcept {
+    return {RP_TAKE_LINE, how_many, 0, 0};
 }
 
 [[nodiscard]] constexpr action take_inbox(int how_many = 1) noexcept {

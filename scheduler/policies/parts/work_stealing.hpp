@@ -52,7 +52,7 @@ struct work_stealing : policy_defaults {
         case 1:
             return {action::kind::take_newest};
         case 2:
-            return {action::kind::take_line};
+            return {action::kind::take_line, batch};
         case 3:
             return {action::kind::take_inbox, batch};
         case 4:

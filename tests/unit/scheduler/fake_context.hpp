@@ -86,7 +86,9 @@ std::multiset<int> round_of(const Policy& policy, fake_context& c, uint64_t turn
         if (a.what == sched::action::kind::spin || a.what == sched::action::kind::park) {
             return seen;
         }
-        seen.insert(code(a.what, a.argument % 100));
+        // How many from the line is a matter of speed, not of where the search looks.
+        const bool is_line = a.what == sched::action::kind::take_line;
+        seen.insert(code(a.what, is_line ? 0 : a.argument % 100));
     }
     return {}; // never spins and never parks
 }
