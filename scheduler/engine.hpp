@@ -371,8 +371,9 @@ private:
     void push_idle(worker& w) noexcept;
     void remove_idle(worker& w) noexcept;
     void wake_all_idle() noexcept;
-    /// Makes a core that its worker has given up available to others; wakes one if it has work.
-    void surrender_core(core& c, bool was_searching) noexcept;
+    /// Makes a core that its worker has given up available to others; wakes one if it has work and
+    /// `may_wake`.
+    void surrender_core(core& c, bool was_searching, bool may_wake = true) noexcept;
     [[nodiscard]] bool settle(core& c, bool was_searching) noexcept; // guard: roster_lock_
 
     void set_order(uint32_t mask, uint32_t value) noexcept { // guard: roster_lock_
@@ -407,6 +408,7 @@ private:
     // --- engine_park.cpp -----------------------------------------------------------------------
     [[nodiscard]] bool park(worker& w) noexcept;
     [[nodiscard]] bool park_until_wanted(worker& w) noexcept;
+    [[nodiscard]] bool parks_in_vain(worker& w) const noexcept;
     [[nodiscard]] bool take_core_with_work(worker& w) noexcept;
     [[nodiscard]] core* find_idle_core_with_work(int32_t prefer) noexcept;
     [[nodiscard]] bool seat_assigned(worker& w) noexcept;

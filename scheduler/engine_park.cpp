@@ -40,7 +40,20 @@ bool engine::park(worker& w) noexcept {
     return is_wanted;
 }
 
+/// Under a policy of the program: does the worker park again and again without having run anything,
+/// beside work it may have? Then it is not its own judge any more, but sleeps until the next submit
+/// or the monitor's next tick: as fast as it can, it would take the CPU from those who find out.
+bool engine::parks_in_vain(worker& w) const noexcept {
+    constexpr uint32_t patience = 16;
+    // mo: relaxed, only this thread writes it.
+    const uint64_t started = w.started_.load(std::memory_order_relaxed);
+    w.parks_in_vain_ = started == w.started_at_park_ ? w.parks_in_vain_ + 1 : 0;
+    w.started_at_park_ = started;
+    return is_watched_ && w.parks_in_vain_ >= patience;
+}
+
 bool engine::park_until_wanted(worker& w) noexcept {
+    const bool is_in_vain = parks_in_vain(w);
     {
         const std::scoped_lock guard(roster_lock_);
         push_idle(w);
@@ -58,7 +71,7 @@ bool engine::park_until_wanted(worker& w) noexcept {
         w.note(event_kind::parks, 0, 0);
     }
     if (core* c = w.give_up_seat(); c != nullptr) {
-        surrender_core(*c, was_searching);
+        surrender_core(*c, was_searching, !is_in_vain);
     } else {
         if (was_searching) {
             crowd_.stop_searching();
@@ -76,7 +89,7 @@ bool engine::park_until_wanted(worker& w) noexcept {
         if (tending_deadline_ns(w) != timers::never) {
             (void)tend_if_due();
         }
-        core* c = find_idle_core_with_work(w.last_core_);
+        core* c = is_in_vain ? nullptr : find_idle_core_with_work(w.last_core_);
         if (c != nullptr && take_back(w, *c)) {
             return true;
         }

@@ -153,12 +153,12 @@ bool engine::put_down(core& c, bool was_searching) noexcept {
     return settle(c, was_searching);
 }
 
-void engine::surrender_core(core& c, bool was_searching) noexcept {
+void engine::surrender_core(core& c, bool was_searching, bool may_wake) noexcept {
     const bool is_closed = put_down(c, was_searching);
     fence::heavy();
     if (is_closed) {
         evacuate(c);
-    } else if (has_work_for(c.id) || has_waiting_arms()) {
+    } else if (may_wake && (has_work_for(c.id) || has_waiting_arms())) {
         wake_core(c.id);
     }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // What a queue holds: one callback object, queued at most once.
+#include "kernel_iface/linux/prefetch.hpp"
+
 #include <cstdint>
 
 namespace rp::sched {
@@ -37,24 +39,13 @@ struct item {
     bool runs_long : 1 = false;
 };
 
-/// Starts to bring a cache line in that will be written. Not by the compiler's builtin: without
-/// options for newer processors that asks for a copy to read, and the write then asks again. A
-/// processor that does not know the instruction does nothing.
-inline void prefetch_to_write(const char* line) noexcept {
-#if defined(__x86_64__)
-    asm volatile("prefetchw %0" : : "m"(*line));
-#else
-    __builtin_prefetch(line, 1);
-#endif
-}
-
 /// Starts to bring an item in that will be run soon: its own cache line, and the next ones, which
 /// is where callback objects keep what the claim of a call writes.
 inline void prefetch(const item& it) noexcept {
     const auto* line = reinterpret_cast<const char*>(&it);
     __builtin_prefetch(line);
-    prefetch_to_write(line + 64);
-    prefetch_to_write(line + 128);
+    kernel::prefetch_to_write(line + 64);
+    kernel::prefetch_to_write(line + 128);
 }
 
 static_assert(sizeof(item) == 24, "with what an object adds to it, one cache line");

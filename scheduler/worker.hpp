@@ -197,6 +197,8 @@ private:
     bool is_idle_ = false;               // guard: the engine's roster lock
     worker* idle_next_ = nullptr;        // guard: the engine's roster lock
     worker* idle_previous_ = nullptr;    // guard: the engine's roster lock
+    uint64_t started_at_park_ = 0;       // this thread's
+    uint32_t parks_in_vain_ = 0;         // this thread's
 
     // Being looked at; see engine_sight.cpp.
     kernel::spin_lock sight_guard_;

@@ -30,6 +30,7 @@
 #include "kernel_iface/linux/slab.hpp"
 
 #include "kernel_iface/linux/fatal.hpp"
+#include "kernel_iface/linux/prefetch.hpp"
 #include "kernel_iface/linux/spin_lock.hpp"
 #include "kernel_iface/linux/thread.hpp"
 
@@ -91,6 +92,8 @@ struct slab::magazine {
     void push(void* piece) noexcept { pieces[count++] = piece; }
 
     void* pop() noexcept { return pieces[--count]; }
+
+    [[nodiscard]] const void* newest() const noexcept { return pieces[count - 1]; }
 };
 
 struct slab::depot {
@@ -307,7 +310,15 @@ struct slab_access {
                 return nullptr;
             }
         }
-        return pair->loaded->pop();
+        void* taken = pair->loaded->pop();
+        if (!pair->loaded->is_empty()) {
+            // The piece to be taken next was written last by whoever freed it.
+            const char* next = static_cast<const char*>(pair->loaded->newest());
+            prefetch_to_write(next);
+            prefetch_to_write(next + 64);
+            prefetch_to_write(next + 128);
+        }
+        return taken;
     }
 
     static void give(slab& self, void* piece) noexcept {

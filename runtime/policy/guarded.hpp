@@ -327,7 +327,7 @@ private:
             is_anything_queued = is_anything_queued || c.length(queue::core(id)) != 0;
         }
         // With every core held, callbacks may simply be long; but a worker that parks is in none,
-        // and is called back at once when its core has work.
+        // and is called back when its core has work, by the monitor at the latest.
         // mo: relaxed, as in next().
         const uint64_t parks = state_->parks.load(std::memory_order_relaxed);
         const bool is_free = c.is_any_idle() || parks != state_->parks_seen;
