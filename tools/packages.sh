@@ -30,6 +30,7 @@ readonly test_needs='
 header:doctest/doctest.h          doctest-dev
 command:x86_64-w64-mingw32-gcc    gcc-mingw-w64-x86-64
 command:bpftrace                  bpftrace
+command:valgrind                  valgrind
 '
 readonly clang_needs='
 command:clang++                   clang
