@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "bench/lab/workloads/echo_client.hpp"
+#include "bench/micro/parts.hpp"
 #include "bench/micro/ratios.hpp"
 #include "bench/micro/shapes.hpp"
 
@@ -49,9 +51,13 @@ void register_all() {
 
 void print_help() {
     std::puts(
-        "ringpool_micro                      Google Benchmark over every shape, engine and 1 or 2 "
-        "workers\n"
-        "  --benchmark_filter=REGEX, ...     its own options (--benchmark_help=true)\n"
+        "ringpool_micro                      Google Benchmark over the library's parts, and over "
+        "every shape, engine and 1 or 2 workers\n"
+        "  --benchmark_filter=REGEX, ...     its own options (--help lists them after this page); "
+        "here the defaults are 9 repetitions of 0.1 s in random order, of which median and cv\n"
+        "  --quick                           each once and shortly, for a test: 1 when an answer "
+        "is "
+        "wrong\n"
         "ringpool_micro --ratios             interleaved comparison: ringpool, best peer, limit\n"
         "  --repetitions=N                   default 9\n"
         "  --batch=N                         operations per repetition, default 200000\n"
@@ -109,6 +115,10 @@ int ratios_main(int argc, char** argv) {
 } // namespace
 
 int main(int argc, char** argv) {
+    // The echo parts start this program again as their client.
+    if (argc > 1 && std::strcmp(argv[1], "echo-client") == 0) {
+        return rp::lab::echo_client_main(argc, argv);
+    }
     for (int i = 1; i < argc; ++i) {
         if (std::strcmp(argv[i], "--help") == 0) {
             print_help();
@@ -119,11 +129,6 @@ int main(int argc, char** argv) {
         }
     }
     register_all();
-    benchmark::Initialize(&argc, argv);
-    if (benchmark::ReportUnrecognizedArguments(argc, argv)) {
-        return 2;
-    }
-    benchmark::RunSpecifiedBenchmarks();
-    benchmark::Shutdown();
-    return 0;
+    rp::micro::register_parts();
+    return rp::micro::run_benchmarks(argc, argv);
 }
