@@ -106,6 +106,8 @@ void count_operations(State& state, std::uint64_t operations) {
 void fail(State& state, const std::string& why) {
     // mo: relaxed, a counter.
     failed.fetch_add(1, std::memory_order_relaxed);
+    // Of repetitions that are told by their aggregates nobody would hear of it.
+    std::fprintf(stderr, "ringpool_micro: %s\n", why.c_str());
     state.SkipWithError(why.c_str());
 }
 

@@ -20,14 +20,18 @@ class Micro(unittest.TestCase):
             [PROGRAM, *options],
             capture_output=True,
             text=True,
-            timeout=110,
+            timeout=200,
             env={**os.environ, **variables},
         )
 
     def measured(self, *options, **variables):
         done = self.run_it(*options, "--benchmark_format=json", **variables)
+        self.assertIn(done.returncode, (0, 1), done.stderr)
+        runs = json.loads(done.stdout)["benchmarks"]
+        wrong = [f"{run['name']}: {run['error_message']}" for run in runs if "error_message" in run]
+        self.assertEqual(wrong, [], done.stderr)
         self.assertEqual(done.returncode, 0, done.stderr)
-        return json.loads(done.stdout)["benchmarks"]
+        return runs
 
     def test_each_runs_once_and_none_has_a_wrong_answer(self):
         listed = self.run_it("--benchmark_list_tests").stdout.split()
@@ -35,10 +39,7 @@ class Micro(unittest.TestCase):
         self.assertEqual(len(listed), len(set(listed)))
         measured = self.measured("--quick")
         self.assertEqual([one["name"] for one in measured], listed)
-        for one in measured:
-            with self.subTest(one["name"]):
-                self.assertFalse(one.get("error_occurred"), one.get("error_message"))
-                self.assertGreater(one["per_op"], 0)
+        self.assertEqual([one["name"] for one in measured if one["per_op"] <= 0], [])
 
     def test_the_usual_run_repeats_nine_times_and_tells_median_and_cv(self):
         measured = self.measured("--benchmark_filter=^event/poll", "--benchmark_min_time=0.001")
