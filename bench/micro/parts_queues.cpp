@@ -68,38 +68,47 @@ void push_pop(State& state, unsigned batch) {
     }
 }
 
-// A thief empties what the holder has filled; only the thief is timed.
+// A thief empties what the holder has filled; only the thief is timed. Several queues, so that this
+// is not short beside handing over to it.
 template <class Queue>
 void steal(State& state) {
+    constexpr unsigned queues = 32;
     constexpr unsigned filled = 512;
-    const auto queue = std::make_unique<Queue>();
-    std::vector<item> items(filled);
+    std::vector<std::unique_ptr<Queue>> victims;
+    for (unsigned i = 0; i < queues; ++i) {
+        victims.push_back(std::make_unique<Queue>());
+    }
+    std::vector<item> items(std::size_t{queues} * filled);
     companion thief;
     for ([[maybe_unused]] auto _ : state) {
-        bool is_full = false;
-        for (item& it : items) {
-            is_full = !queue->push(it) || is_full;
+        std::size_t pushed = 0;
+        for (std::size_t i = 0; i < items.size(); ++i) {
+            pushed += victims[i / filled]->push(items[i]) ? 1 : 0;
         }
-        grant_all(*queue);
-        unsigned stolen = 0;
+        for (const auto& queue : victims) {
+            grant_all(*queue);
+        }
+        std::size_t stolen = 0;
         double seconds = 0;
         thief.start([&] {
             batch_buffer out;
             const double begin = seconds_now();
-            for (unsigned taken = steal_from(*queue, out); taken != 0;) {
-                stolen += taken;
-                taken = steal_from(*queue, out);
+            for (const auto& queue : victims) {
+                for (unsigned taken = steal_from(*queue, out); taken != 0;) {
+                    stolen += taken;
+                    taken = steal_from(*queue, out);
+                }
             }
             seconds = seconds_now() - begin;
         });
         thief.wait();
         state.SetIterationTime(seconds);
-        if (is_full || stolen != filled) {
-            fail(state, "stolen: " + std::to_string(stolen) + " of " + std::to_string(filled));
+        if (pushed != items.size() || stolen != pushed) {
+            fail(state, "stolen: " + std::to_string(stolen) + " of " + std::to_string(pushed));
             break;
         }
     }
-    count_operations(state, filled);
+    count_operations(state, items.size());
 }
 
 // Every item that somebody takes is marked; each must have been taken once in the end.
