@@ -41,6 +41,7 @@ import pathlib
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -344,6 +345,7 @@ def arguments():
 
 
 def main():
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     given = arguments()
     update = f"tools/count_instructions.py --program {shlex.quote(given.program)} --update"
     try:
