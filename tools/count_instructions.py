@@ -15,7 +15,7 @@ written with.
 
 Why instructions: time on a shared machine differs by tens of per cent from run to run, so that a
 path that got a tenth slower stays unseen. The same build takes the same instructions each time:
-twelve runs beside four busy loops on two CPUs differed by nothing. What counts cannot see is as
+fifteen runs beside four busy loops on two CPUs differed by nothing. What counts cannot see is as
 real: cache misses, mispredicted branches, atomic operations that wait for a line, and time inside
 the kernel. The benchmarks measure those.
 
@@ -25,9 +25,9 @@ around it and one part in many of what happens now and then (a new block of a qu
 clock). valgrind runs one thread at a time and every thread on one CPU, and the figures depend on
 who runs when only as far as the counted thread acts on it; paths.c arranges that it does not.
 
-What is not counted because of that: waking a sleeping worker, stealing, looking for work and going
-to sleep, taking completions off a ring, and the callbacks of timers, waits and I/O. How many
-instructions those take depends on what the other threads are doing just then.
+What is not counted because of that: what a worker does that is woken, looks for work, steals and
+goes to sleep, reaping a ring, and the callbacks of timers and I/O. How many instructions those take
+depends on what the other threads and the kernel are doing just then.
 
 Tried too: without io_uring (RINGPOOL_RING_CAPS=-ring) and with every tier of detection the figures
 are the same. Without membarrier the fences of the queues are instructions, and fan_out takes 3.4 %
@@ -128,6 +128,7 @@ def run_callgrind(program, directory):
             valgrind,
             "--tool=callgrind",
             "--collect-atstart=no",
+            "--fair-sched=try",  # who waits for its turn gets it, in the order of asking
             f"--callgrind-out-file={directory}/out",
             program,
         ],

@@ -7,18 +7,20 @@
 //
 // Only the thread that toggles is counted, and only between its two toggles. What the other threads
 // of a pool do meanwhile is not in the figures, but may change them: a submission wakes somebody or
-// does not. So nobody may be idle while a submission is counted. The pools have one thread, and
-// while the main thread is counted that thread is held in a callback that spins (a callback that
-// sleeps would give its core to another one, or be looked at by the monitor).
+// does not. The pool has one thread, and while the main thread is counted that thread either is
+// held in a callback that spins (one that sleeps would give its core to another, or be looked at by
+// the monitor), or, for `wake`, is parked.
 //
 //   path           counted thread   what one operation is
 //   submit         main             SubmitThreadpoolWork of an object that is not queued
 //   submit_again   main             SubmitThreadpoolWork of an object that is queued already
+//   wake           main             SubmitThreadpoolWork to a pool whose thread is parked
 //   try_submit     main             TrySubmitThreadpoolCallback
 //   fan_out        the worker       SubmitThreadpoolWork of another object by a callback, which
 //                                   returns, and the callback of that object
 //   resubmit       the worker       a callback of a TP_WORK, which submits its own object
 //   spawn          the worker       a callback of a TP_WORK, which submits another object
+//   signal         the worker       a callback of a TP_WAIT, which arms it again and sets its event
 //   timer          main             SetThreadpoolTimer, later than another timer, and off again
 //   wait           main             SetThreadpoolWait on an unset event, and off again
 //   io             main             StartThreadpoolIo and CancelThreadpoolIo
@@ -26,6 +28,8 @@
 //   semaphore      main             ReleaseSemaphore and WaitForSingleObject
 //   poll           main             WaitForSingleObject(event, 0) that times out
 #include <windows.h>
+
+#include <ringpool/ringpool.h>
 
 #include <linux/membarrier.h>
 #include <sched.h>
@@ -71,7 +75,8 @@ struct fixture {
     PTP_TIMER earlier;
     PTP_WAIT wait;
     PTP_IO io;
-    HANDLE event;
+    HANDLE event;    // manual reset, never left set
+    HANDLE consumed; // automatic reset
     HANDLE semaphore;
     HANDLE finished;
     atomic_int is_open;
@@ -192,6 +197,20 @@ static void run_submit_again(unsigned operations) {
     WaitForThreadpoolWorkCallbacks(f.works[0], FALSE);
 }
 
+static void run_wake(unsigned operations) {
+    rp_pool_info info = {.size = sizeof(info)};
+    for (unsigned i = 0; i < operations; ++i) {
+        do {
+            sched_yield();
+            need(rp_pool_query(f.pool, &info), "rp_pool_query");
+        } while (info.idle != 1);
+        CALLGRIND_TOGGLE_COLLECT;
+        SubmitThreadpoolWork(f.works[i]);
+        CALLGRIND_TOGGLE_COLLECT;
+        WaitForThreadpoolWorkCallbacks(f.works[i], FALSE);
+    }
+}
+
 static void run_try_submit(unsigned operations) {
     unsigned left = operations;
     close_gate();
@@ -294,6 +313,31 @@ static void run_spawn(unsigned operations) {
     }
 }
 
+static void CALLBACK signal_again(PTP_CALLBACK_INSTANCE instance,
+                                  PVOID context,
+                                  PTP_WAIT wait,
+                                  TP_WAIT_RESULT result) {
+    (void)instance;
+    (void)context;
+    (void)result;
+    if (counts_on()) {
+        SetThreadpoolWait(wait, f.consumed, NULL);
+        SetEvent(f.consumed);
+    }
+}
+
+static void run_signal(unsigned operations) {
+    PTP_WAIT wait = CreateThreadpoolWait(signal_again, NULL, &f.environment);
+    need(wait != NULL, "CreateThreadpoolWait");
+    f.left = operations;
+    f.next = 0;
+    SetThreadpoolWait(wait, f.consumed, NULL);
+    SetEvent(f.consumed);
+    need(WaitForSingleObject(f.finished, INFINITE) == WAIT_OBJECT_0, "wait for the last callback");
+    WaitForThreadpoolWaitCallbacks(wait, FALSE);
+    CloseThreadpoolWait(wait);
+}
+
 static void run_timer(unsigned operations) {
     FILETIME sooner = in_seconds(1800);
     FILETIME later = in_seconds(3600);
@@ -370,10 +414,12 @@ struct path {
 static const struct path paths[] = {
     {"submit", run_submit, 1},
     {"submit_again", run_submit_again, 1},
+    {"wake", run_wake, 1},
     {"try_submit", run_try_submit, 1},
     {"fan_out", run_fan_out, 1},
     {"resubmit", run_resubmit, 1},
     {"spawn", run_spawn, 1},
+    {"signal", run_signal, 1},
     {"timer", run_timer, 0},
     {"wait", run_wait, 0},
     {"io", run_io, 0},
@@ -418,9 +464,11 @@ static void set_up(const char* file_name) {
     f.wait = CreateThreadpoolWait(never_wait, NULL, &f.environment);
     need(f.wait != NULL, "CreateThreadpoolWait");
     f.event = CreateEventA(NULL, TRUE, FALSE, NULL);
+    f.consumed = CreateEventA(NULL, FALSE, FALSE, NULL);
     f.finished = CreateEventA(NULL, FALSE, FALSE, NULL);
     f.semaphore = CreateSemaphoreA(NULL, 0, 1, NULL);
-    need(f.event != NULL && f.finished != NULL && f.semaphore != NULL, "Create...");
+    need(f.event != NULL && f.consumed != NULL && f.finished != NULL && f.semaphore != NULL,
+         "Create...");
     HANDLE file = CreateFileA(
         file_name, GENERIC_READ, FILE_SHARE_READ, NULL, OPEN_EXISTING, FILE_FLAG_OVERLAPPED, NULL);
     need(file != INVALID_HANDLE_VALUE, file_name);
