@@ -23,14 +23,6 @@ uint64_t next_serial() noexcept {
     return serial.fetch_add(1, std::memory_order_relaxed);
 }
 
-/// The lane this thread used last; most threads feed one pool.
-struct lane_cache {
-    uint64_t serial = 0;
-    lane* items = nullptr;
-};
-
-[[gnu::tls_model("initial-exec")]] thread_local lane_cache cached_lane;
-
 /// Engines that are alive, so that an exiting thread gives its lanes back to those only.
 struct live_engines {
     std::mutex lock;
@@ -63,7 +55,7 @@ struct lane_owner {
     lane_owner& operator=(const lane_owner&) = delete;
 
     ~lane_owner() {
-        cached_lane = {};
+        engine::cached_lane_ = {};
         const std::scoped_lock guard(alive().lock);
         for (const owned& o : lanes) {
             for (const auto& [serial, e] : alive().engines) {
@@ -347,18 +339,17 @@ engine_statistics engine::statistics() const noexcept {
 
 // --- arrival lanes -------------------------------------------------------------------------------
 
-lane* engine::arrival_lane() noexcept {
-    if (cached_lane.serial == serial_) [[likely]] {
-        return cached_lane.items;
-    }
+constinit thread_local engine::lane_cache engine::cached_lane_;
+
+lane* engine::find_arrival_lane() noexcept {
     lane_owner* mine = lane_owner::mine();
     if (mine == nullptr) {
         return nullptr;
     }
     for (const auto& o : mine->lanes) {
         if (o.serial == serial_) {
-            cached_lane = {serial_, &o.entry->items};
-            return cached_lane.items;
+            cached_lane_ = {serial_, &o.entry->items};
+            return cached_lane_.items;
         }
     }
     lane_entry* entry = nullptr;
@@ -386,8 +377,8 @@ lane* engine::arrival_lane() noexcept {
         entry->is_owned = true;
     }
     mine->lanes.push_back({serial_, entry});
-    cached_lane = {serial_, &entry->items};
-    return cached_lane.items;
+    cached_lane_ = {serial_, &entry->items};
+    return cached_lane_.items;
 }
 
 size_t engine::arrivals_length() const noexcept {

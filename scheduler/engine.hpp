@@ -238,7 +238,11 @@ protected:
 
     // --- queues --------------------------------------------------------------------------------
     /// The calling thread's arrival lane, made on first use; nullptr when out of memory.
-    lane* arrival_lane() noexcept;
+    lane* arrival_lane() noexcept {
+        return cached_lane_.serial == serial_ ? cached_lane_.items : find_arrival_lane();
+    }
+
+    lane* find_arrival_lane() noexcept;
     [[nodiscard]] size_t arrivals_length() const noexcept;
     [[nodiscard]] bool has_arrivals() const noexcept;
     [[nodiscard]] uint64_t arrivals_taken() const noexcept;
@@ -497,6 +501,14 @@ private:
     std::atomic<uint32_t> ring_count_{0};
 
     mutable kernel::spin_lock lanes_lock_;
+
+    /// The lane a thread used last; most threads feed one pool.
+    struct lane_cache {
+        uint64_t serial = 0;
+        lane* items = nullptr;
+    };
+
+    [[gnu::tls_model("initial-exec")]] static constinit thread_local lane_cache cached_lane_;
     std::array<std::atomic<lane_entry*>, lanes_max> lanes_{};
     std::atomic<uint32_t> lane_count_{0};
 

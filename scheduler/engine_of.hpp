@@ -31,36 +31,11 @@ public:
 
     void place(item& it, origin from) noexcept override {
         worker* w = worker::current();
-        if (w == nullptr || &w->owner() != this) {
+        if (w != nullptr && &w->owner() == this) {
+            place_from_worker(*w, it, from);
+        } else {
             place_from_outside(it, from == origin::spawn ? origin::external : from);
-            return;
         }
-        const bool was_in_callback = !w->is_in_engine();
-        core* own = w->enter_unless_revoked();
-        if (own == nullptr || events::is_on() || Policy::follows_requests) [[unlikely]] {
-            place_from_worker(*w, it, from, was_in_callback);
-            return;
-        }
-        context c{*this, own->random_state};
-        const placement p = policy_.place(c, info_of(it, from), own->id);
-        if (Policy::has_blocks || p.to.of != queue::kind::core || p.to.index != own->id ||
-            !(p.at == placement::spot::newest
-                  ? own->fresh.push(it)
-                  : p.at == placement::spot::line && own->line.push(it))) {
-            place_as_decided(*w, it, p.to, p.key, {from, p.at, was_in_callback});
-            return;
-        }
-        own->placed.add(1);
-        if (is_for_next_turn(*own, from)) {
-            w->leave_if(was_in_callback);
-            return;
-        }
-        fence::light();
-        if (crowd_.wants_wake()) [[unlikely]] {
-            wake_and_leave(*w, was_in_callback);
-            return;
-        }
-        w->leave_if(was_in_callback);
     }
 
     bool may_go_on(worker& w, const item& it) noexcept override {
@@ -129,9 +104,38 @@ private:
 
     // --- placing -------------------------------------------------------------------------------
 
-    /// place() on a worker, with nothing known yet but that it may have to enter engine code.
+    [[gnu::noinline]] void place_from_worker(worker& w, item& it, origin from) noexcept {
+        const bool was_in_callback = !w.is_in_engine();
+        core* own = w.enter_unless_revoked();
+        if (own == nullptr || events::is_on() || Policy::follows_requests) [[unlikely]] {
+            place_noted(w, it, from, was_in_callback);
+            return;
+        }
+        context c{*this, own->random_state};
+        const placement p = policy_.place(c, info_of(it, from), own->id);
+        if (Policy::has_blocks || p.to.of != queue::kind::core || p.to.index != own->id ||
+            !(p.at == placement::spot::newest
+                  ? own->fresh.push(it)
+                  : p.at == placement::spot::line && own->line.push(it))) {
+            place_as_decided(w, it, p.to, p.key, {from, p.at, was_in_callback});
+            return;
+        }
+        own->placed.add(1);
+        if (is_for_next_turn(*own, from)) {
+            w.leave_if(was_in_callback);
+            return;
+        }
+        fence::light();
+        if (crowd_.wants_wake()) [[unlikely]] {
+            wake_and_leave(w, was_in_callback);
+            return;
+        }
+        w.leave_if(was_in_callback);
+    }
+
+    /// place_from_worker(), while events are noted, or when the core is gone or about to go.
     [[gnu::noinline]] void
-    place_from_worker(worker& w, item& it, origin from, bool was_in_callback) noexcept {
+    place_noted(worker& w, item& it, origin from, bool was_in_callback) noexcept {
         core* own = w.enter();
         if constexpr (Policy::follows_requests) {
             join_request(it, from, w.request_);
@@ -274,8 +278,8 @@ private:
         place_without_core(it, from);
     }
 
-    [[gnu::noinline]] void place_without_core(item& it, origin from) noexcept {
-        static thread_local uint64_t random_state = 0;
+    void place_without_core(item& it, origin from) noexcept {
+        [[gnu::tls_model("initial-exec")]] static thread_local uint64_t random_state = 0;
         if (random_state == 0) [[unlikely]] {
             random_state = 0x2545F4914F6CDD1DULL ^ reinterpret_cast<uintptr_t>(&random_state);
         }
