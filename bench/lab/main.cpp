@@ -9,6 +9,8 @@
 #include "bench/lab/runner.hpp"
 #include "bench/lab/trace.hpp"
 #include "bench/lab/workloads/echo_client.hpp"
+#include "bench/peers/child.hpp"
+#include "bench/peers/command.hpp"
 
 #include <fmt/format.h>
 #include <ringpool/ringpool.h>
@@ -176,6 +178,34 @@ CLI::App* add_trace(CLI::App& app, lab::trace_options& traced) {
     return trace;
 }
 
+CLI::App* add_bench(CLI::App& app, rp::peers::bench_options& wanted) {
+    CLI::App* const bench =
+        app.add_subcommand("bench", "Compare the pool with other libraries and with the limits");
+    bench->add_flag("--peers", wanted.peers, "Measure the other libraries (and Wine) as well");
+    bench->add_flag("--quick", wanted.quick, "Short and few measurements, in a minute or two");
+    bench
+        ->add_option("--only",
+                     wanted.only,
+                     "Only these shapes, separated by commas; an unknown one prints the list")
+        ->delimiter(',')
+        ->allow_extra_args(false);
+    bench
+        ->add_option(
+            "--repetitions", wanted.repetitions, "Of each measurement (default 9, quick 3)")
+        ->check(CLI::Range(1U, 1000U));
+    bench->add_option("--seed", wanted.seed, "Of the order of the engines, and of offsets")
+        ->capture_default_str();
+    bench->add_option(
+        "--out", wanted.out, "Directory for the results (default results/bench-UTC-STAMP)");
+    bench->add_flag("--force", wanted.force, "Replace the bench.json of DIR");
+    bench->footer("DIR then holds bench.json (everything), bench.csv (a line for each measurement) "
+                  "and\nbench.html. They are rewritten after each row, so an interrupted run keeps "
+                  "what it has.\nExit codes: 0 done, 1 an engine's answer was wrong or the results "
+                  "cannot be written,\n2 bad arguments, 130 interrupted. docs/benchmarks.md "
+                  "explains shapes, limits and goals.");
+    return bench;
+}
+
 int command_line(int argc, char** argv) {
     CLI::App app{"Experiments over the ringpool thread pool."};
     app.set_version_flag("--version", std::string("ringpool ") + rp_version());
@@ -217,6 +247,10 @@ int command_line(int argc, char** argv) {
     lab::trace_options traced;
     CLI::App* const trace = add_trace(app, traced);
 
+    rp::peers::bench_options compared;
+    compared.command = {argv, argv + argc};
+    CLI::App* const bench = add_bench(app, compared);
+
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
@@ -232,6 +266,8 @@ int command_line(int argc, char** argv) {
         fmt::print("{}", lab::controller_list());
     } else if (*trace) {
         return lab::run_trace(traced);
+    } else if (*bench) {
+        return rp::peers::run_bench(compared);
     } else {
         return run(given, seed->count() != 0, {argv, argv + argc});
     }
@@ -243,6 +279,9 @@ int command_line(int argc, char** argv) {
 int main(int argc, char** argv) {
     if (argc > 1 && std::strcmp(argv[1], "echo-client") == 0) {
         return lab::echo_client_main(argc, argv);
+    }
+    if (argc > 1 && std::strcmp(argv[1], "bench-libuv") == 0) {
+        return rp::peers::libuv_child_main(argc, argv);
     }
     return command_line(argc, argv);
 }

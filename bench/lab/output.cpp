@@ -67,13 +67,13 @@ void write_atomically(const std::string& path, const std::string& content) {
     }
 }
 
-void claim_directory(const std::string& path, bool replace) {
+void claim_directory(const std::string& path, bool replace, const std::string& file) {
     namespace fs = std::filesystem;
     std::error_code error;
     if (fs::exists(path, error) && !fs::is_directory(path, error)) {
         throw output_error(fmt::format("cannot use {}: it is not a directory", path));
     }
-    if (fs::exists(fs::path(path) / "results.json", error) && !replace) {
+    if (fs::exists(fs::path(path) / file, error) && !replace) {
         throw output_error(fmt::format(
             "{} holds results already; choose another --out, or --force to replace them", path));
     }

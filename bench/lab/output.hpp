@@ -20,9 +20,11 @@ public:
 // flushed to the disk, and renamed. Throws output_error, leaving what stood under `path` untouched.
 void write_atomically(const std::string& path, const std::string& content);
 
-// Makes the directory. Throws output_error if it cannot, or if it holds results and `replace` is
-// false.
-void claim_directory(const std::string& path, bool replace);
+// Makes the directory. Throws output_error if it cannot, or if it holds results (a file of that
+// name) and `replace` is false.
+void claim_directory(const std::string& path,
+                     bool replace,
+                     const std::string& file = "results.json");
 
 // results.json, summary.csv and report.html of what has been measured so far. `environment` is the
 // text of capture_environment.

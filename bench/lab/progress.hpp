@@ -24,9 +24,11 @@ public:
     // A line that stays.
     void note(const std::string& text);
 
+    // Before something is printed to stdout, which may be the same terminal.
+    void clear_line();
+
 private:
     [[nodiscard]] std::string time_left(double remaining_seconds) const;
-    void clear_line();
 
     bool terminal_;
     bool line_open_ = false;

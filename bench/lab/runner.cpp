@@ -6,50 +6,23 @@
 #include "bench/lab/progress.hpp"
 #include "bench/lab/quantity.hpp"
 #include "bench/lab/results.hpp"
+#include "bench/lab/stop.hpp"
 #include "bench/lab/workloads/io_echo.hpp"
 #include "bench/lab/workloads/io_read.hpp"
 #include "bench/lab/workloads/submit.hpp"
 
 #include <fmt/format.h>
 
-#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
+#include <csignal>
 #include <cstdio>
 #include <map>
 
 namespace rp::lab {
 
 namespace {
-
-std::atomic<int> stop_signal{0};
-static_assert(std::atomic<int>::is_always_lock_free);
-
-void on_stop_signal(int number) {
-    // mo: relaxed, a flag between a signal handler and the thread that polls it
-    if (stop_signal.exchange(number, std::memory_order_relaxed) != 0) {
-        _exit(128 + number); // asked twice: the files of the last round are complete
-    }
-}
-
-int stop_requested() {
-    // mo: relaxed, a flag between a signal handler and the thread that polls it
-    return stop_signal.load(std::memory_order_relaxed);
-}
-
-void install_signals() {
-    struct sigaction action {};
-
-    action.sa_handler = &on_stop_signal;
-    action.sa_flags = SA_RESTART;
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, nullptr);
-    sigaction(SIGTERM, &action, nullptr);
-    // A reader of stdout that goes away must not cost the results.
-    signal(SIGPIPE, SIG_IGN);
-}
 
 class experiment {
 public:
@@ -383,7 +356,7 @@ int experiment::run() {
 } // namespace
 
 int run_experiment(const run_options& options) {
-    install_signals();
+    install_stop_signals();
     try {
         experiment all(options);
         return all.run();

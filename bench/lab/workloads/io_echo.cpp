@@ -293,6 +293,9 @@ std::optional<echo_outcome (*)(const echo_job&)> engine_named(const std::string&
     if (name == "asio") {
         return run_echo_asio;
     }
+    if (name == "epoll") {
+        return run_echo_epoll;
+    }
     return std::nullopt;
 }
 

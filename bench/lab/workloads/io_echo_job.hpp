@@ -41,5 +41,6 @@ echo_outcome run_echo_ringpool(const echo_job& job);
 echo_outcome run_echo_raw(const echo_job& job);
 echo_outcome run_echo_libuv(const echo_job& job);
 echo_outcome run_echo_asio(const echo_job& job);
+echo_outcome run_echo_epoll(const echo_job& job);
 
 } // namespace rp::lab

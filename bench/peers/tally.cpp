@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bench/micro/tally.hpp"
+#include "bench/peers/tally.hpp"
 
 #include <sched.h>
 
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <mutex>
 #include <vector>
 
-namespace rp::micro {
+namespace rp::peers {
 
 namespace {
 
@@ -31,7 +32,7 @@ public:
             return index;
         }
         if (used_ == counters) {
-            std::fputs("ringpool_micro: more than 256 threads run tasks\n", stderr);
+            std::fputs("ringpool bench: more than 256 threads run tasks\n", stderr);
             std::abort();
         }
         return used_++;
@@ -81,10 +82,25 @@ std::uint64_t total() {
     return sum;
 }
 
-void await_total(std::uint64_t target) {
-    while (total() < target) {
+bool await_total(std::uint64_t target, unsigned patience_ms) {
+    using clock = std::chrono::steady_clock;
+    std::uint64_t seen = total();
+    auto since = clock::now();
+    for (unsigned looks = 1; seen < target; ++looks) {
         ::sched_yield();
+        const std::uint64_t now = total();
+        // The clock costs as much as a short task, so it is asked now and then.
+        if (now != seen) {
+            seen = now;
+            looks = 0;
+        } else if (looks == 1) {
+            since = clock::now();
+        } else if (looks % 1024 == 0 &&
+                   clock::now() - since > std::chrono::milliseconds(patience_ms)) {
+            return false;
+        }
     }
+    return true;
 }
 
-} // namespace rp::micro
+} // namespace rp::peers

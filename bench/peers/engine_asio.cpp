@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bench/micro/shapes.hpp"
-#include "bench/micro/tally.hpp"
+#include "bench/peers/shapes.hpp"
+#include "bench/peers/tally.hpp"
 
 #include <asio/defer.hpp>
 #include <asio/post.hpp>
 #include <asio/thread_pool.hpp>
 
-namespace rp::micro {
+namespace rp::peers {
 
 namespace {
 
-// asio::post, except for the chain: there asio::defer is what asio offers for "I am about to
-// return, run this next", and is the faster one.
+// asio::post, except for what a task submits as the last thing it does: there asio::defer is what
+// asio offers for "I am about to return, run this next", and is the faster one.
 class asio_engine final : public engine {
 public:
     explicit asio_engine(unsigned workers) : pool_(workers) {}
@@ -27,26 +27,40 @@ public:
         case shape::submit_one:
         case shape::submit_1000:
         case shape::try_submit:
-            submit(n);
+            submit_counting(n);
             break;
         case shape::fan_out:
-            asio::post(pool_, [this, n] { submit(n); });
+            asio::post(pool_, [this, n] { submit_counting(n); });
+            break;
+        case shape::fork_join:
+            tree_.plant(n);
+            asio::post(pool_, [this] { visit(0); });
             break;
         case shape::chain:
             asio::post(pool_, [this, n] { hop(n); });
             break;
         case shape::four_producers:
-            team().run([this, n](unsigned index) { submit(share_of(n, index)); });
+            (*team_).run([this, n](unsigned index) { submit_counting(share_of(n, index)); });
             break;
         }
         await_total(target);
     }
 
+    void submit(task_call call, void* context) override {
+        asio::post(pool_, [call, context] { call(context); });
+    }
+
 private:
-    void submit(std::uint64_t n) {
+    void submit_counting(std::uint64_t n) {
         for (std::uint64_t i = 0; i < n; ++i) {
             asio::post(pool_, [] { count_one(); });
         }
+    }
+
+    void visit(std::uint64_t node) {
+        tree_.visit(node, [this](std::uint64_t child) {
+            asio::defer(pool_, [this, child] { visit(child); });
+        });
     }
 
     void hop(std::uint64_t left) {
@@ -56,15 +70,9 @@ private:
         count_one();
     }
 
-    producer_team& team() {
-        if (!team_) {
-            team_ = std::make_unique<producer_team>();
-        }
-        return *team_;
-    }
-
     asio::thread_pool pool_;
-    std::unique_ptr<producer_team> team_;
+    task_tree tree_;
+    lazy_team team_;
 };
 
 } // namespace
@@ -73,4 +81,4 @@ std::unique_ptr<engine> make_asio(unsigned workers) {
     return std::make_unique<asio_engine>(workers);
 }
 
-} // namespace rp::micro
+} // namespace rp::peers

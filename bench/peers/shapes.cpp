@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bench/micro/shapes.hpp"
+#include "bench/peers/shapes.hpp"
 
-namespace rp::micro {
+#include "bench/peers/optional_peers.hpp"
+#include "bench/peers/tally.hpp"
+
+#include <fmt/format.h>
+
+#include <chrono>
+
+namespace rp::peers {
 
 std::string_view name_of(shape s) {
     switch (s) {
@@ -13,6 +20,8 @@ std::string_view name_of(shape s) {
         return "try_submit";
     case shape::fan_out:
         return "fan_out";
+    case shape::fork_join:
+        return "fork_join";
     case shape::chain:
         return "chain";
     case shape::four_producers:
@@ -22,13 +31,45 @@ std::string_view name_of(shape s) {
 }
 
 const std::vector<engine_kind>& all_engines() {
-    static const std::vector<engine_kind> kinds{
-        {"ringpool", false, make_ringpool},
-        {"onetbb", false, make_tbb},
-        {"asio", false, make_asio},
-        {"limit", true, make_limit},
-    };
+    static const std::vector<engine_kind> kinds = [] {
+        std::vector<engine_kind> all{
+            {"ringpool", role::ours, make_ringpool, nullptr},
+            {"onetbb", role::peer, make_tbb, nullptr},
+            {"asio", role::peer, make_asio, nullptr},
+        };
+        for (const engine_kind& one : optional_engines()) {
+            all.push_back(one);
+        }
+        all.push_back({"limit", role::limit, make_limit, nullptr});
+        return all;
+    }();
     return kinds;
+}
+
+double measure_shape(
+    const engine_kind& kind, unsigned workers, shape s, std::uint64_t n, std::string& fault) {
+    const std::uint64_t warm_up = s == shape::fork_join ? tree_tasks(n / 4 + 1) : n / 4 + 1;
+    const std::uint64_t before = total();
+    std::unique_ptr<engine> fresh = kind.make(workers);
+    fresh->run(s, warm_up);
+    const auto begin = std::chrono::steady_clock::now();
+    fresh->run(s, n);
+    const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - begin;
+    // A task that runs twice may do so late: with its threads gone an engine runs nothing more.
+    fresh.reset();
+    const std::uint64_t ran = total() - before;
+    if (ran != warm_up + n) {
+        fault = fmt::format("{} tasks were submitted and {} ran", warm_up + n, ran);
+    }
+    return took.count() / static_cast<double>(n);
+}
+
+std::uint64_t tree_tasks(std::uint64_t n) {
+    std::uint64_t nodes = 1;
+    while (2 * nodes + 1 <= n) {
+        nodes = 2 * nodes + 1;
+    }
+    return nodes;
 }
 
 std::uint64_t share_of(std::uint64_t n, unsigned index) {
@@ -85,4 +126,4 @@ void producer_team::work(unsigned index) {
     }
 }
 
-} // namespace rp::micro
+} // namespace rp::peers

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bench/micro/shapes.hpp"
-#include "bench/micro/tally.hpp"
+#include "bench/peers/shapes.hpp"
+#include "bench/peers/tally.hpp"
 
 #include <tbb/global_control.h>
 #include <tbb/task_arena.h>
 #include <tbb/task_group.h>
 
-namespace rp::micro {
+namespace rp::peers {
 
 namespace {
 
@@ -31,7 +31,7 @@ public:
         case shape::submit_one:
         case shape::submit_1000:
         case shape::try_submit:
-            submit(n);
+            submit_counting(n);
             break;
         case shape::fan_out:
             arena_.enqueue([this, n] {
@@ -40,21 +40,34 @@ public:
                 }
             });
             break;
+        case shape::fork_join:
+            tree_.plant(n);
+            arena_.enqueue([this] { visit(0); });
+            break;
         case shape::chain:
             arena_.enqueue([this, n] { hop(n); });
             break;
         case shape::four_producers:
-            team().run([this, n](unsigned index) { submit(share_of(n, index)); });
+            (*team_).run([this, n](unsigned index) { submit_counting(share_of(n, index)); });
             break;
         }
         await_total(target);
     }
 
+    void submit(task_call call, void* context) override {
+        arena_.enqueue([call, context] { call(context); });
+    }
+
 private:
-    void submit(std::uint64_t n) {
+    void submit_counting(std::uint64_t n) {
         for (std::uint64_t i = 0; i < n; ++i) {
             arena_.enqueue([] { count_one(); });
         }
+    }
+
+    void visit(std::uint64_t node) {
+        tree_.visit(node,
+                    [this](std::uint64_t child) { group_->run([this, child] { visit(child); }); });
     }
 
     void hop(std::uint64_t left) {
@@ -64,18 +77,12 @@ private:
         count_one();
     }
 
-    producer_team& team() {
-        if (!team_) {
-            team_ = std::make_unique<producer_team>();
-        }
-        return *team_;
-    }
-
     tbb::global_control limit_;
     tbb::task_arena arena_;
     // By pointer: its own destructor may throw, which this class's may not.
     std::unique_ptr<tbb::task_group> group_ = std::make_unique<tbb::task_group>();
-    std::unique_ptr<producer_team> team_;
+    task_tree tree_;
+    lazy_team team_;
 };
 
 } // namespace
@@ -84,4 +91,4 @@ std::unique_ptr<engine> make_tbb(unsigned workers) {
     return std::make_unique<tbb_engine>(workers);
 }
 
-} // namespace rp::micro
+} // namespace rp::peers

@@ -8,7 +8,7 @@
 // of its own, written with plain stores, and the waiting thread adds them up. It is the body of
 // every task of every engine, so that all engines pay the same for it (under 1 ns).
 
-namespace rp::micro {
+namespace rp::peers {
 
 using counter = std::atomic<std::uint64_t>;
 
@@ -29,7 +29,8 @@ inline void count_one() {
 // The sum over all threads, past and present. It never decreases.
 std::uint64_t total();
 
-// Returns when total() has reached `target`; gives the CPU away while it waits.
-void await_total(std::uint64_t target);
+// Returns when total() has reached `target`; gives the CPU away while it waits. False when no task
+// has ended for `patience_ms`: then the rest will not come.
+bool await_total(std::uint64_t target, unsigned patience_ms = 10'000);
 
-} // namespace rp::micro
+} // namespace rp::peers

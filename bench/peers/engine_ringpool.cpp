@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bench/micro/shapes.hpp"
-#include "bench/micro/tally.hpp"
+#include "bench/peers/shapes.hpp"
+#include "bench/peers/tally.hpp"
 
 #include <windows.h>
 
 #include <cstdio>
 #include <cstdlib>
 
-namespace rp::micro {
+namespace rp::peers {
 
 namespace {
 
@@ -16,7 +16,7 @@ constexpr std::uint64_t objects = 1000;
 template <class Result>
 Result must(Result result, const char* what) {
     if (!result) {
-        std::fprintf(stderr, "ringpool_micro: %s: Windows error %u\n", what, GetLastError());
+        std::fprintf(stderr, "ringpool bench: %s: Windows error %u\n", what, GetLastError());
         std::exit(1);
     }
     return result;
@@ -35,10 +35,11 @@ public:
         fan_ = make_work(on_fan);
         ping_ = make_work(on_ping);
         pong_ = make_work(on_pong);
+        probe_ = make_work(on_probe);
     }
 
     ~ringpool_engine() override {
-        works_.insert(works_.end(), {fan_, ping_, pong_});
+        works_.insert(works_.end(), {fan_, ping_, pong_, probe_});
         for (const PTP_WORK work : works_) {
             WaitForThreadpoolWorkCallbacks(work, FALSE);
             CloseThreadpoolWork(work);
@@ -65,12 +66,17 @@ public:
             left_ = n;
             SubmitThreadpoolWork(fan_);
             break;
+        case shape::fork_join:
+            tree_.plant(n);
+            nodes_.assign(n, {this});
+            spawn(0);
+            break;
         case shape::chain:
             left_ = n;
             SubmitThreadpoolWork(ping_);
             break;
         case shape::four_producers:
-            team().run([this, n](unsigned index) {
+            (*team_).run([this, n](unsigned index) {
                 constexpr std::uint64_t part = objects / producer_team::size;
                 submit(share_of(n, index), index * part, part);
             });
@@ -83,7 +89,17 @@ public:
         }
     }
 
+    void submit(task_call call, void* context) override {
+        call_ = call;
+        context_ = context;
+        SubmitThreadpoolWork(probe_);
+    }
+
 private:
+    struct tree_node {
+        ringpool_engine* owner;
+    };
+
     PTP_WORK make_work(PTP_WORK_CALLBACK callback) {
         return must(CreateThreadpoolWork(callback, this, &environment_), "CreateThreadpoolWork");
     }
@@ -97,13 +113,6 @@ private:
             SubmitThreadpoolWork(*next);
             next = next + 1 == end ? begin : next + 1;
         }
-    }
-
-    producer_team& team() {
-        if (!team_) {
-            team_ = std::make_unique<producer_team>();
-        }
-        return *team_;
     }
 
     static void CALLBACK on_count(PTP_CALLBACK_INSTANCE, PVOID, PTP_WORK) { count_one(); }
@@ -125,6 +134,23 @@ private:
         self.hop(self.ping_);
     }
 
+    static void CALLBACK on_probe(PTP_CALLBACK_INSTANCE, PVOID context, PTP_WORK) {
+        const auto& self = *static_cast<ringpool_engine*>(context);
+        self.call_(self.context_);
+    }
+
+    // A node of the tree is a fire-and-forget callback; its place in nodes_ is its number.
+    void spawn(std::uint64_t number) {
+        must(TrySubmitThreadpoolCallback(on_node, &nodes_[number], &environment_), "TrySubmit");
+    }
+
+    static void CALLBACK on_node(PTP_CALLBACK_INSTANCE, PVOID context) {
+        const auto* const node = static_cast<tree_node*>(context);
+        ringpool_engine& self = *node->owner;
+        self.tree_.visit(static_cast<std::uint64_t>(node - self.nodes_.data()),
+                         [&self](std::uint64_t child) { self.spawn(child); });
+    }
+
     void hop(PTP_WORK next) {
         left_ -= 1;
         if (left_ != 0) {
@@ -140,7 +166,12 @@ private:
     PTP_WORK ping_ = nullptr;
     PTP_WORK pong_ = nullptr;
     std::uint64_t left_ = 0; // handed from hop to hop with the submit
-    std::unique_ptr<producer_team> team_;
+    PTP_WORK probe_ = nullptr;
+    task_call call_ = nullptr;
+    void* context_ = nullptr;
+    task_tree tree_;
+    std::vector<tree_node> nodes_;
+    lazy_team team_;
 };
 
 } // namespace
@@ -149,4 +180,4 @@ std::unique_ptr<engine> make_ringpool(unsigned workers) {
     return std::make_unique<ringpool_engine>(workers);
 }
 
-} // namespace rp::micro
+} // namespace rp::peers
