@@ -29,8 +29,8 @@ inline void count_one() {
 // The sum over all threads, past and present. It never decreases.
 std::uint64_t total();
 
-// Returns when total() has reached `target`; gives the CPU away while it waits. False when no task
-// has ended for `patience_ms`: then the rest will not come.
+// Returns when total() has reached `target`, at most some 50 us later. False when no task has ended
+// for `patience_ms`: then the rest will not come.
 bool await_total(std::uint64_t target, unsigned patience_ms = 10'000);
 
 } // namespace rp::peers

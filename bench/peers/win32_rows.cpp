@@ -45,8 +45,7 @@ bool is_on_path(const std::string& program) {
 class wine_place {
 public:
     explicit wine_place(const std::string& directory)
-        : prefix_(fs::absolute(directory) / "bench-wine"),
-          data_(fs::absolute(directory) / "bench-win32.dat") {}
+        : prefix_(whole(directory) / "bench-wine"), data_(whole(directory) / "bench-win32.dat") {}
 
     ~wine_place() {
         std::error_code ignored;
@@ -70,7 +69,7 @@ public:
             has_prefix_ = true;
             // Prints nothing; what it leaves is what counts.
             ask_process({"wineboot", "--init"}, environment(), process_limit_ms);
-            if (!fs::exists(prefix_ / "system.reg")) {
+            if (!fs::exists(prefix_ / "drive_c" / "windows" / "system32")) {
                 return "wineboot --init made no prefix; `wine --version` says what is wrong";
             }
         }
@@ -86,6 +85,12 @@ public:
     [[nodiscard]] std::string data() const { return data_.string(); }
 
 private:
+    // Wine wants paths that do not depend on where a process stands.
+    static fs::path whole(const std::string& directory) {
+        std::error_code unknown;
+        return fs::absolute(directory.empty() ? "." : directory, unknown);
+    }
+
     static constexpr std::uint64_t data_bytes = 64U << 20;
 
     fs::path prefix_;

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/peers/child.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace rp::peers;
+
+TEST_CASE("processes: the last line of a program is its figure") {
+    const sample found = ask_process({"sh", "-c", "echo starting; echo 12.5"}, {}, 20'000);
+    CHECK(found.fault.empty());
+    CHECK(found.value == 12.5);
+    const sample windows = ask_process({"printf", "7.25\\r\\n"}, {}, 20'000);
+    CHECK(windows.fault.empty());
+    CHECK(windows.value == 7.25);
+}
+
+TEST_CASE("processes: the environment that was asked for replaces that of this process") {
+    const sample found = ask_process(
+        {"sh", "-c", "echo $UV_THREADPOOL_SIZE"}, {{"UV_THREADPOOL_SIZE", "3"}}, 20'000);
+    CHECK(found.fault.empty());
+    CHECK(found.value == 3);
+}
+
+TEST_CASE("processes: a sentence, a bad exit code and a missing program are faults") {
+    const sample sentence = ask_process({"echo", "2 of 10 tasks were lost"}, {}, 20'000);
+    CHECK(sentence.fault.find("2 of 10 tasks were lost") != std::string::npos);
+    const sample failed = ask_process({"sh", "-c", "echo 5; exit 3"}, {}, 20'000);
+    CHECK(failed.fault.find("ended with 3") != std::string::npos);
+    const sample killed = ask_process({"sh", "-c", "kill -9 $$"}, {}, 20'000);
+    CHECK(killed.fault.find("signal 9") != std::string::npos);
+    const sample missing = ask_process({"./no-such-program"}, {}, 20'000);
+    CHECK_FALSE(missing.fault.empty());
+}
+
+TEST_CASE("processes: a program that does not end is ended") {
+    const sample found = ask_process({"sleep", "60"}, {}, 50);
+    CHECK(found.fault.find("no answer") != std::string::npos);
+}
