@@ -30,6 +30,7 @@ struct cell_result {
     double wall_seconds = 0;
     double cpu_seconds = 0; // of the server or reader side
     std::string error;      // empty when fine
+    bool was_idle = false;  // the error is that nothing completed in the window, and no other
     std::string note;
 };
 

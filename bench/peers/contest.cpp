@@ -66,7 +66,7 @@ row_result hold(const contest& which, unsigned repetitions, std::uint64_t seed, 
     row.unit = which.unit;
     row.sense = which.sense;
     for (const contestant& one : which.contestants) {
-        row.engines.push_back({one.engine, one.part, {}, {}, one.absent});
+        row.engines.push_back({one.engine, one.part, {}, {}, one.absent, {}});
         row.engines.back().values.resize(repetitions);
     }
     if (which.prepare) {
@@ -97,6 +97,8 @@ row_result hold(const contest& which, unsigned repetitions, std::uint64_t seed, 
             lab::settle(threads);
             if (!found.fault.empty()) {
                 into.fault = std::move(found.fault);
+            } else if (!found.missed.empty()) {
+                into.missed = std::move(found.missed);
             } else {
                 into.values[repetition] = found.value;
             }

@@ -15,6 +15,9 @@ namespace rp::peers {
 struct sample {
     double value = 0;  // in the unit of the contest
     std::string fault; // a sentence when the engine's answer was wrong; then there is no value
+    // Why this repetition has no value though nothing was wrong: a machine that gave the engine no
+    // time at all.
+    std::string missed = {};
 };
 
 struct contestant {

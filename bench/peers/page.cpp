@@ -118,6 +118,7 @@ std::string engine_line(const row_result& row, const series& one) {
     if (!found || !one.fault.empty()) {
         const std::string why = !one.fault.empty()    ? "wrong answer: " + one.fault
                                 : !one.absent.empty() ? one.absent
+                                : !one.missed.empty() ? one.missed
                                                       : "not measured";
         return fmt::format("<tr><th scope=\"row\">{}</th><td class=\"wide\" colspan=\"5\">{}</td>"
                            "</tr>\n",

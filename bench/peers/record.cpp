@@ -44,6 +44,9 @@ json series_json(const series& from) {
     if (!from.fault.empty()) {
         out["fault"] = from.fault;
     }
+    if (!from.missed.empty()) {
+        out["missed"] = from.missed;
+    }
     if (!from.absent.empty()) {
         out["absent"] = from.absent;
     }

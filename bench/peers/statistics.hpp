@@ -19,8 +19,9 @@ struct series {
     std::string engine;
     role part = role::peer;
     std::vector<std::optional<double>> values; // by repetition; nothing: not measured
-    std::string fault;  // of the first repetition in which the engine's answer was wrong
-    std::string absent; // why it is not compared here
+    std::string fault;       // of the first repetition in which the engine's answer was wrong
+    std::string absent;      // why it is not compared here
+    std::string missed = {}; // why the latest repetition without a value has none
 };
 
 enum class better { less, more };

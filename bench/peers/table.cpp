@@ -29,6 +29,8 @@ std::string remarks(const row_result& row) {
             text += fmt::format("    {}: WRONG: {}\n", one.engine, one.fault);
         } else if (!one.absent.empty()) {
             text += fmt::format("    {}: {}\n", one.engine, one.absent);
+        } else if (!one.missed.empty()) {
+            text += fmt::format("    {}: a repetition has no value: {}\n", one.engine, one.missed);
         }
     }
     return text;

@@ -82,7 +82,7 @@ contestant transfer(const char* name,
                 own.seed = seed;
                 const lab::cell_result got = run(own);
                 sample found;
-                found.fault = got.error;
+                (got.was_idle ? found.missed : found.fault) = got.error;
                 found.value = got.wall_seconds > 0
                                   ? static_cast<double>(got.operations) / got.wall_seconds
                                   : 0;
@@ -102,8 +102,8 @@ lab::cell_spec spec_of(const bench_settings& settings, const char* workload, uns
     lab::cell_spec spec;
     spec.workload = workload;
     spec.workers = workers;
-    spec.seconds = settings.quick ? 0.1 : 0.5;
-    spec.warmup_seconds = settings.quick ? 0.03 : 0.1;
+    spec.seconds = settings.quick ? 0.2 : 0.5;
+    spec.warmup_seconds = settings.quick ? 0.05 : 0.1;
     return spec;
 }
 

@@ -117,10 +117,10 @@ void add_win32(std::vector<contest>& to, const bench_settings& settings) {
         unsigned quick_n;
     };
 
-    constexpr wanted shapes[] = {{"submit_one", 100'000, 10'000},
-                                 {"submit_1000", 100'000, 10'000},
-                                 {"try_submit", 100'000, 10'000},
-                                 {"chain", 100'000, 10'000},
+    constexpr wanted shapes[] = {{"submit_one", 100'000, 50'000},
+                                 {"submit_1000", 100'000, 50'000},
+                                 {"try_submit", 100'000, 50'000},
+                                 {"chain", 100'000, 50'000},
                                  {"read_cached_qd1", 20'000, 4'000}};
     const std::string native = program_beside("win32_shapes");
     const std::string windows = program_beside("win32_shapes.exe");

@@ -334,6 +334,7 @@ void measure(cell_result& result,
     result.error = outcome.error + (both ? "; " : "") + client_error;
     result.note = outcome.note;
     if (result.error.empty() && result.operations == 0) {
+        result.was_idle = true;
         result.error = "no message came back inside the window";
     }
 }

@@ -213,6 +213,7 @@ cell_result run_read_cell(const cell_spec& spec) {
     result.operations = tally->operations;
     result.wall_seconds = job.window.seconds();
     if (result.error.empty() && result.operations == 0) {
+        result.was_idle = true;
         result.error = "no read completed inside the window";
     }
     return result;

@@ -167,6 +167,25 @@ TEST_CASE("contest: a wrong engine is reported, has no value and is not asked ag
     CHECK(spread_of(*row.named("right"))->count == 5);
 }
 
+TEST_CASE("contest: a repetition that could not be measured is left out and is no wrong answer") {
+    contest one;
+    one.shape = one.family = "some";
+    unsigned asked = 0;
+    one.contestants.push_back({"ringpool",
+                               role::ours,
+                               [&](std::uint64_t) {
+                                   asked += 1;
+                                   return asked == 2 ? sample{0, {}, "no time"} : sample{5, {}, {}};
+                               },
+                               {}});
+    const row_result row = hold(one, 4, 1, always);
+    CHECK(asked == 4);
+    CHECK(row.engines[0].fault.empty());
+    CHECK(row.engines[0].missed == "no time");
+    CHECK(spread_of(row.engines[0])->count == 3);
+    CHECK(spread_of(row.engines[0])->low == 5);
+}
+
 TEST_CASE("contest: each repetition has an order of its own, which follows from the seed") {
     const std::vector<std::string> first = order_of(1);
     CHECK(first == order_of(1));
