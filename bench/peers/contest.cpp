@@ -29,6 +29,9 @@ std::vector<contest> all_contests(const bench_settings& settings) {
             std::erase_if(one.contestants,
                           [](const contestant& c) { return c.part == role::peer; });
         }
+        std::stable_partition(one.contestants.begin(),
+                              one.contestants.end(),
+                              [](const contestant& c) { return c.part != role::limit; });
     }
     return all;
 }

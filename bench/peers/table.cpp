@@ -9,8 +9,9 @@ namespace rp::peers {
 
 namespace {
 
-constexpr const char* columns = "{:<22} {:>2} {:>9} {:>21}  {:<14} {:>9} {:>8}  {:<7} {:>9} {:>7}  "
-                                "{}\n";
+constexpr const char* columns =
+    "{:<22} {:>2} {:>11} {:>25}  {:<14} {:>9} {:>8}  {:<7} {:>9} {:>7}  "
+    "{}\n";
 
 std::string goals_text(const row_result& row) {
     std::string text;
