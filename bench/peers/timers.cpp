@@ -101,7 +101,7 @@ sample storm_of(double (*fire)(timer_storm&), std::size_t timers, std::uint64_t 
             return {cpu_ns / static_cast<double>(timers), {}};
         }
     }
-    return {0, "arming took longer than 4 s"};
+    return {0, {}, "arming took longer than 4 s"};
 }
 
 contestant setter(const char* name, role part, timers_maker make, crowd_size size, bool cancel) {
