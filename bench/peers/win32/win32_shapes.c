@@ -25,9 +25,9 @@ static PTP_IO io;
 static OVERLAPPED overlapped;
 static __attribute__((aligned(BLOCK))) unsigned char buffer[BLOCK];
 static ULONGLONG blocks, block;
-static const char *read_fault;
+static const char* read_fault;
 
-static void fail(const char *what) {
+static void fail(const char* what) {
     printf("%s: Windows error %u\n", what, (unsigned)GetLastError());
     exit(1);
 }
@@ -71,8 +71,12 @@ static void read_next(void) {
     }
 }
 
-static VOID CALLBACK on_read(PTP_CALLBACK_INSTANCE instance, PVOID context, PVOID of, ULONG error,
-                             ULONG_PTR bytes, PTP_IO from) {
+static VOID CALLBACK on_read(PTP_CALLBACK_INSTANCE instance,
+                             PVOID context,
+                             PVOID of,
+                             ULONG error,
+                             ULONG_PTR bytes,
+                             PTP_IO from) {
     (void)instance, (void)context, (void)of, (void)from;
     if (error != ERROR_SUCCESS || bytes != BLOCK || memcmp(buffer, &block, sizeof block) != 0) {
         read_fault = "a read delivered other data, or none";
@@ -110,10 +114,10 @@ static void open_pool(PTP_WORK_CALLBACK callback) {
             fail("CreateThreadpoolWork");
 }
 
-static void open_file(const char *path) {
+static void open_file(const char* path) {
     LARGE_INTEGER size;
-    file = CreateFileA(path, GENERIC_READ, FILE_SHARE_READ, NULL, OPEN_EXISTING,
-                       FILE_FLAG_OVERLAPPED, NULL);
+    file = CreateFileA(
+        path, GENERIC_READ, FILE_SHARE_READ, NULL, OPEN_EXISTING, FILE_FLAG_OVERLAPPED, NULL);
     if (file == INVALID_HANDLE_VALUE || !GetFileSizeEx(file, &size) || size.QuadPart < BLOCK)
         fail("opening FILE");
     blocks = (ULONGLONG)size.QuadPart / BLOCK;
@@ -122,7 +126,7 @@ static void open_file(const char *path) {
         fail("CreateThreadpoolIo");
 }
 
-static void begin(const char *shape, LONG n) {
+static void begin(const char* shape, LONG n) {
     LONG i;
     if (strcmp(shape, "submit_one") == 0)
         for (i = 0; i < n; i++)
@@ -145,7 +149,7 @@ static void begin(const char *shape, LONG n) {
 }
 
 /* Nanoseconds for each of n operations. */
-static double run(const char *shape, LONG n) {
+static double run(const char* shape, LONG n) {
     double started, ended;
     left = n;
     started = now_ns();
@@ -162,8 +166,8 @@ static double run(const char *shape, LONG n) {
     return (ended - started) / n;
 }
 
-int main(int argc, char **argv) {
-    const char *shape;
+int main(int argc, char** argv) {
+    const char* shape;
     LONG n;
     double ns;
     int i;
