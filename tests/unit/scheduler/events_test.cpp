@@ -202,7 +202,7 @@ TEST_CASE("events: a reader never sees half a record while the writer overwrites
     uint64_t newest = 0;
     bool is_whole = true;
     const int64_t deadline = kernel::now_ns() + 10'000'000'000;
-    while (overlapping < 5000 && is_whole && kernel::now_ns() < deadline) {
+    while (overlapping < 1000 && is_whole && kernel::now_ns() < deadline) {
         const events::snapshot s = events::read(before);
         // mo: acquire, pairs test.writer (above).
         const std::vector<event> own = of_thread(s, writer.load(std::memory_order_acquire));
