@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench/peers/child.hpp"
 
+#include "bench/lab/descriptor.hpp"
 #include "bench/lab/machine.hpp"
 
 #include <fmt/format.h>
@@ -22,28 +23,6 @@
 namespace rp::peers {
 
 namespace {
-
-class file {
-public:
-    explicit file(int fd = -1) : fd_(fd) {}
-
-    ~file() { reset(); }
-
-    file(const file&) = delete;
-    file& operator=(const file&) = delete;
-
-    void reset(int fd = -1) {
-        if (fd_ >= 0) {
-            ::close(fd_);
-        }
-        fd_ = fd;
-    }
-
-    [[nodiscard]] int get() const { return fd_; }
-
-private:
-    int fd_;
-};
 
 std::vector<std::string>
 environment_with(const std::vector<std::pair<std::string, std::string>>& more) {
@@ -130,8 +109,8 @@ sample ask_process(const std::vector<std::string>& arguments,
     if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
         return {0, fmt::format("pipe: {}", std::strerror(errno))};
     }
-    const file from(ends[0]);
-    file to(ends[1]);
+    const lab::descriptor from(ends[0]);
+    lab::descriptor to(ends[1]);
     std::vector<std::string> words = arguments;
     std::vector<std::string> surroundings = environment_with(environment);
     const std::vector<char*> argv = pointers_to(words);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bench/peers/shapes.hpp"
+#include "bench/peers/closure_engine.hpp"
 
 #include <BS_thread_pool.hpp>
 
@@ -12,64 +12,32 @@ namespace {
 // A class in version 4, a template with defaults in version 5.
 using pool_type = decltype(BS::thread_pool(1U));
 
-class bs_engine final : public engine {
+class bs_pool {
 public:
-    explicit bs_engine(unsigned workers) : pool_(workers) {}
+    explicit bs_pool(unsigned workers) : pool_(workers) {}
 
-    ~bs_engine() override { pool_.wait(); }
+    ~bs_pool() { pool_.wait(); }
 
-    void run(shape s, std::uint64_t n) override {
-        const std::uint64_t target = total() + n;
-        switch (s) {
-        case shape::submit_one:
-        case shape::submit_1000:
-        case shape::try_submit:
-            submit_counting(n);
-            break;
-        case shape::fan_out:
-            pool_.detach_task([this, n] { submit_counting(n); });
-            break;
-        case shape::fork_join:
-            tree_.plant(n);
-            pool_.detach_task([this] { visit(0); });
-            break;
-        case shape::chain:
-            pool_.detach_task([this, n] { hop(n); });
-            break;
-        case shape::four_producers:
-            (*team_).run([this, n](unsigned index) { submit_counting(share_of(n, index)); });
-            break;
-        }
-        await_total(target);
+    bs_pool(const bs_pool&) = delete;
+    bs_pool& operator=(const bs_pool&) = delete;
+
+    template <class Task>
+    void post(Task task) {
+        pool_.detach_task(std::move(task));
     }
 
-    void submit(task_call call, void* context) override {
-        pool_.detach_task([call, context] { call(context); });
+    template <class Task>
+    void spawn(Task task) {
+        post(std::move(task));
+    }
+
+    template <class Task>
+    void spawn_last(Task task) {
+        post(std::move(task));
     }
 
 private:
-    void submit_counting(std::uint64_t n) {
-        for (std::uint64_t i = 0; i < n; ++i) {
-            pool_.detach_task([] { count_one(); });
-        }
-    }
-
-    void visit(std::uint64_t node) {
-        tree_.visit(node, [this](std::uint64_t child) {
-            pool_.detach_task([this, child] { visit(child); });
-        });
-    }
-
-    void hop(std::uint64_t left) {
-        if (left > 1) {
-            pool_.detach_task([this, left] { hop(left - 1); });
-        }
-        count_one();
-    }
-
     pool_type pool_;
-    task_tree tree_;
-    lazy_team team_;
 };
 
 } // namespace
@@ -77,7 +45,7 @@ private:
 std::unique_ptr<engine> make_bs_thread_pool(unsigned workers);
 
 std::unique_ptr<engine> make_bs_thread_pool(unsigned workers) {
-    return std::make_unique<bs_engine>(workers);
+    return std::make_unique<closure_engine<bs_pool>>(workers);
 }
 
 } // namespace rp::peers

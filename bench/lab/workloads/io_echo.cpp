@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench/lab/workloads/io_echo.hpp"
 
+#include "bench/lab/descriptor.hpp"
 #include "bench/lab/workloads/io_echo_job.hpp"
 #include "bench/lab/workloads/io_window.hpp"
 
@@ -58,31 +59,6 @@ namespace {
 
 // How long connecting, accepting and the client's last words may take.
 constexpr std::uint64_t setup_limit_ns = 10'000'000'000;
-
-class descriptor {
-public:
-    descriptor() = default;
-
-    explicit descriptor(int fd) : fd_(fd) {}
-
-    ~descriptor() { reset(); }
-
-    descriptor(const descriptor&) = delete;
-
-    descriptor& operator=(const descriptor&) = delete;
-
-    void reset(int fd = -1) {
-        if (fd_ >= 0) {
-            ::close(fd_);
-        }
-        fd_ = fd;
-    }
-
-    [[nodiscard]] int get() const { return fd_; }
-
-private:
-    int fd_ = -1;
-};
 
 int milliseconds_left(std::uint64_t until_ns) {
     const std::uint64_t now_ns = monotonic_ns();
